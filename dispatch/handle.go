@@ -1,0 +1,152 @@
+package dispatch
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Handle emits the events of one resource, typed by its payload. It is safe for concurrent use.
+type Handle[T any] struct {
+	dispatcher *Dispatcher
+	resource   Resource[T]
+}
+
+// Beginner starts transactions: a pool or a connection.
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// For returns the typed handle of a resource. It panics if d was not built from a resource of that name, which is a
+// mistake in the program's wiring.
+func For[T any](d *Dispatcher, resource Resource[T]) *Handle[T] {
+	if _, known := d.actions[resource.Name]; !known {
+		panic(fmt.Sprintf("dispatch.For: resource %q is not among the dispatcher's Config.Resources", resource.Name))
+	}
+	return &Handle[T]{dispatcher: d, resource: resource}
+}
+
+// Run is the action hook: it begins a transaction, lets act do the work, emits the events of the action with what act
+// returned, and commits. If anything fails, everything is rolled back and nothing is left: no row of act's, no event,
+// no receipt, no job. It returns act's payload.
+func (h *Handle[T]) Run(ctx context.Context, db Beginner, action Action, act func(tx pgx.Tx) (T, error), opts *EmitOpts) (T, error) {
+	var payload T
+	if _, err := h.eventsOf(action); err != nil {
+		return payload, err
+	}
+	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		var err error
+		if payload, err = act(tx); err != nil {
+			return err
+		}
+		_, err = h.TriggerTx(ctx, tx, action, payload, opts)
+		return err
+	})
+	return payload, err
+}
+
+// TriggerTx emits the events that the action causes, inside the caller's transaction, each in one round trip. An
+// action that causes none emits nothing. After an error that is not a [ConflictError], roll back, unless
+// [EmitOpts.Savepoint] is set.
+func (h *Handle[T]) TriggerTx(ctx context.Context, tx pgx.Tx, action Action, payload T, opts *EmitOpts) ([]Emitted, error) {
+	return h.trigger(action, func(event string) (Emitted, error) {
+		return h.emit(ctx, tx, event, payload, opts)
+	})
+}
+
+// TriggerSQLTx is [Handle.TriggerTx] for database/sql.
+func (h *Handle[T]) TriggerSQLTx(ctx context.Context, tx *sql.Tx, action Action, payload T, opts *EmitOpts) ([]Emitted, error) {
+	return h.trigger(action, func(event string) (Emitted, error) {
+		return h.emitSQL(ctx, tx, event, payload, opts)
+	})
+}
+
+// EmitTx emits one event of the resource by its own name, such as "created", inside the caller's transaction. After
+// an error that is not a [ConflictError], roll back, unless [EmitOpts.Savepoint] is set.
+func (h *Handle[T]) EmitTx(ctx context.Context, tx pgx.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
+	return h.emit(ctx, tx, h.resource.Name+"."+event, payload, opts)
+}
+
+// EmitSQLTx is [Handle.EmitTx] for database/sql.
+func (h *Handle[T]) EmitSQLTx(ctx context.Context, tx *sql.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
+	return h.emitSQL(ctx, tx, h.resource.Name+"."+event, payload, opts)
+}
+
+func (h *Handle[T]) eventsOf(action Action) ([]string, error) {
+	events, known := h.dispatcher.actions[h.resource.Name][string(action)]
+	if !known {
+		return nil, fmt.Errorf("trigger %s of %s: %w", action, h.resource.Name, ErrUnknownAction)
+	}
+	return events, nil
+}
+
+func (h *Handle[T]) trigger(action Action, emit func(event string) (Emitted, error)) ([]Emitted, error) {
+	events, err := h.eventsOf(action)
+	if err != nil {
+		return nil, err
+	}
+	emitted := make([]Emitted, 0, len(events))
+	for _, event := range events {
+		one, err := emit(event)
+		if err != nil {
+			return nil, err
+		}
+		emitted = append(emitted, one)
+	}
+	return emitted, nil
+}
+
+func (h *Handle[T]) emit(ctx context.Context, tx pgx.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
+	opts = h.complete(payload, opts)
+	c, err := h.dispatcher.prepare(event, payload, opts)
+	if err != nil {
+		return Emitted{}, err
+	}
+	return c.run(ctx, pgxRow(tx), pgxExec(tx), opts.Savepoint)
+}
+
+func (h *Handle[T]) emitSQL(ctx context.Context, tx *sql.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
+	opts = h.complete(payload, opts)
+	c, err := h.dispatcher.prepare(event, payload, opts)
+	if err != nil {
+		return Emitted{}, err
+	}
+	row := func(ctx context.Context, query string, args []any, into ...any) error {
+		return tx.QueryRowContext(ctx, query, args...).Scan(into...)
+	}
+	exec := func(ctx context.Context, query string) error {
+		_, err := tx.ExecContext(ctx, query)
+		return err
+	}
+	return c.run(ctx, row, exec, opts.Savepoint)
+}
+
+// complete fills in what the resource knows.
+func (h *Handle[T]) complete(payload T, opts *EmitOpts) *EmitOpts {
+	var full EmitOpts
+	if opts != nil {
+		full = *opts
+	}
+	if full.ResourceType == "" {
+		full.ResourceType = h.resource.Name
+	}
+	if full.ResourceID == "" && h.resource.KeyFunc != nil {
+		full.ResourceID = h.resource.KeyFunc(payload)
+	}
+	return &full
+}
+
+func pgxRow(tx pgx.Tx) rowFunc {
+	return func(ctx context.Context, query string, args []any, into ...any) error {
+		return tx.QueryRow(ctx, query, args...).Scan(into...)
+	}
+}
+
+func pgxExec(tx pgx.Tx) execFunc {
+	return func(ctx context.Context, query string) error {
+		_, err := tx.Exec(ctx, query)
+		return err
+	}
+}

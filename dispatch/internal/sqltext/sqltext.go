@@ -1,0 +1,50 @@
+// Package sqltext runs the queries that operators write in their configuration, and reads every column as text, so
+// that an id may be a uuid, an integer or a text.
+package sqltext
+
+import (
+	"context"
+	"regexp"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Querier is what the queries run on.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// Row maps column names to their text; a NULL is absent.
+type Row map[string]string
+
+var parameter = regexp.MustCompile(`\$(\d)`)
+
+// Query passes those of args that the query uses ($1, $2, …: Postgres refuses the others), and returns the names of
+// the columns and the rows.
+func Query(ctx context.Context, db Querier, query string, args ...any) ([]string, []Row, error) {
+	used := 0
+	for _, match := range parameter.FindAllStringSubmatch(query, -1) {
+		used = max(used, int(match[1][0]-'0'))
+	}
+	passed := append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args[:min(used, len(args))]...)
+	rows, err := db.Query(ctx, query, passed...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	var columns []string
+	for _, field := range rows.FieldDescriptions() {
+		columns = append(columns, field.Name)
+	}
+	var all []Row
+	for rows.Next() {
+		row := make(Row, len(columns))
+		for i, raw := range rows.RawValues() {
+			if raw != nil {
+				row[columns[i]] = string(raw)
+			}
+		}
+		all = append(all, row)
+	}
+	return columns, all, rows.Err()
+}

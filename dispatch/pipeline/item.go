@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/carillon-notify/carillon/dispatch/internal/registry"
+	"github.com/carillon-notify/carillon/dispatch/people"
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// item is one receipt on its way through the stages.
+type item struct {
+	receipts.Claimed
+	event   *registry.Event
+	channel *registry.Channel
+
+	// named is the recipient as the receipt or the resolver names it; recipient adds what the directory knows.
+	named     transports.Recipient
+	recipient transports.Recipient
+	person    *people.Person
+	verdicts  []receipts.Verdict
+
+	// frozen is what an earlier try stored; body what this one sends.
+	frozen *receipts.Body
+	body   *receipts.Body
+	try    int
+
+	// result settles the item.
+	result *receipts.Result
+}
+
+func newItems(batch *receipts.Batch) []*item {
+	items := make([]*item, len(batch.Receipts))
+	for i, c := range batch.Receipts {
+		items[i] = &item{Claimed: c}
+	}
+	return items
+}
+
+func (it *item) subject() registry.Subject {
+	return registry.Subject{Data: it.Event.Data, Tenant: it.Tenant}
+}
+
+// settle ends the item's way through the stages. The verdicts go along if any rule had something to say.
+func (it *item) settle(result receipts.Result) {
+	result.ID = it.ID
+	if result.Recipient == "" && result.Address == "" {
+		result.Recipient, result.Address = it.named.ID, it.named.Address
+	}
+	if result.RecipientData == nil && !it.Bound() {
+		result.RecipientData = recipientData(it.named)
+	}
+	for _, v := range it.verdicts {
+		if v.Verdict != verdictPass || v.Row != nil || v.Detail != "" {
+			result.Verdicts = it.verdicts
+			break
+		}
+	}
+	it.result = &result
+}
+
+// message is what the transport gets.
+func (it *item) message() transports.Message {
+	return transports.Message{
+		ReceiptID:        it.ID,
+		EventID:          it.EventID,
+		Attempt:          it.try,
+		Event:            it.Event.Name,
+		Channel:          it.Receipt.Channel,
+		Category:         it.body.Category,
+		NotificationType: it.body.NotificationType,
+		Tenant:           it.Tenant,
+		ResourceType:     it.Event.ResourceType,
+		ResourceID:       it.Event.ResourceID,
+		Recipient:        it.body.Recipient,
+		Content:          it.body.Content,
+		RenderedAt:       it.body.RenderedAt,
+	}
+}
+
+// recipientData is what a receipt remembers of a recipient beyond id and address; nil if nothing.
+func recipientData(r transports.Recipient) json.RawMessage {
+	r.ID, r.Address = "", ""
+	if r == (transports.Recipient{}) {
+		return nil
+	}
+	// A struct of strings always encodes.
+	raw, _ := json.Marshal(r)
+	return raw
+}
+
+// namedBy is the recipient that a bound receipt names.
+func namedBy(r receipts.Receipt) (transports.Recipient, error) {
+	var named transports.Recipient
+	if r.RecipientData != nil {
+		if err := json.Unmarshal(r.RecipientData, &named); err != nil {
+			return named, fmt.Errorf("decode recipient_data: %w", err)
+		}
+	}
+	named.ID, named.Address = r.Recipient, r.Address
+	return named, nil
+}
+
+// attempt describes a try that ended without a provider's answer.
+func attempt(class transports.Class, code, detail string, started, finished time.Time) *receipts.Attempt {
+	return &receipts.Attempt{
+		StartedAt: started, FinishedAt: finished, Outcome: receipts.AttemptRefused,
+		Class: class, Code: code, Detail: truncate(detail, maxDetail),
+	}
+}
+
+// maxDetail bounds what an attempt remembers, in runes.
+const maxDetail = 500
+
+func truncate(s string, limit int) string {
+	runes := []rune(s)
+	if len(runes) <= limit {
+		return s
+	}
+	return string(runes[:limit-1]) + "…"
+}

@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/internal/registry"
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// Config is what a pipeline is made of.
+type Config struct {
+	// Dispatcher holds the declarations.
+	Dispatcher *dispatch.Dispatcher
+	// Transports carry the messages.
+	Transports []transports.Transport
+	// Store moves the receipts. Defaults to receipts.New(nil).
+	Store *receipts.Store
+	// Senders is how many sends are under way at once. Defaults to 32.
+	Senders int
+	// RecordEvery is how often finished sends are recorded while others of the batch go on. What finished in between
+	// is sent twice if the process dies. Defaults to 20 ms.
+	RecordEvery time.Duration
+	// SendTimeout ends a send. Defaults to 180 s, for mail servers that take their time.
+	SendTimeout time.Duration
+	// Retry says when a failed send is tried again.
+	Retry RetryPolicy
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Pipeline runs batches. It is safe for concurrent use; its senders are shared by all of them.
+type Pipeline struct {
+	registry    *registry.Registry
+	transports  map[string]transports.Transport
+	store       *receipts.Store
+	slots       chan struct{}
+	recordEvery time.Duration
+	sendTimeout time.Duration
+	retry       RetryPolicy
+	logger      *slog.Logger
+}
+
+// New checks the config and returns the pipeline.
+func New(cfg *Config) (*Pipeline, error) {
+	if cfg == nil || cfg.Dispatcher == nil {
+		return nil, fmt.Errorf("new pipeline: Config.Dispatcher is missing")
+	}
+	if cfg.Senders < 0 || cfg.Senders > 10_000 {
+		return nil, fmt.Errorf("new pipeline: Config.Senders is %d (1 to 10000)", cfg.Senders)
+	}
+	p := &Pipeline{
+		registry:    cfg.Dispatcher.Registry(),
+		transports:  map[string]transports.Transport{},
+		store:       cmp.Or(cfg.Store, receipts.New(nil)),
+		slots:       make(chan struct{}, cmp.Or(cfg.Senders, 32)),
+		recordEvery: cmp.Or(cfg.RecordEvery, 20*time.Millisecond),
+		sendTimeout: cmp.Or(cfg.SendTimeout, 180*time.Second),
+		retry:       cfg.Retry.withDefaults(),
+		logger:      cmp.Or(cfg.Logger, slog.Default()),
+	}
+	for _, t := range cfg.Transports {
+		if _, twice := p.transports[t.Name()]; twice {
+			return nil, fmt.Errorf("new pipeline: Config.Transports has %q twice", t.Name())
+		}
+		p.transports[t.Name()] = t
+	}
+	return p, nil
+}
+
+// run is one batch on its way.
+type run struct {
+	*Pipeline
+	db    receipts.DB
+	batch *receipts.Batch
+	items []*item
+}
+
+// Run takes a claimed batch through all stages and ends its lease. The statements run on db; with a transaction they
+// become part of it.
+//
+// An error is the database's. The receipts that had no result yet then stay leased until the lease expires.
+func (p *Pipeline) Run(ctx context.Context, db receipts.DB, batch *receipts.Batch) error {
+	r := &run{Pipeline: p, db: db, batch: batch, items: newItems(batch)}
+	for _, stage := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"match", r.match},
+		{"resolve", r.resolve},
+		{"decide", r.decide},
+		{"render", r.render},
+		{"bind", r.bind},
+		{"send and record", r.sendAndRecord},
+	} {
+		if err := stage.run(ctx); err != nil {
+			return fmt.Errorf("%s batch of %d: %w", stage.name, len(r.items), err)
+		}
+	}
+	return nil
+}
+
+// open lists the items that no stage has settled yet.
+func (r *run) open() []*item {
+	var open []*item
+	for _, it := range r.items {
+		if it.result == nil {
+			open = append(open, it)
+		}
+	}
+	return open
+}

@@ -1,0 +1,62 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/carillon-notify/carillon/receipts"
+)
+
+// recordTimeout bounds the bookkeeping after a send, which outlives the context of the send itself.
+const recordTimeout = 30 * time.Second
+
+// recorder writes results in groups.
+type recorder struct {
+	*run
+	pending []receipts.Result
+}
+
+func (r *recorder) add(result receipts.Result) { r.pending = append(r.pending, result) }
+
+// collect takes n settled items from done, and records what has come in every so often, so that a slow send does not
+// hold back the results of the others.
+func (r *recorder) collect(ctx context.Context, done <-chan *item, n int) error {
+	tick := time.NewTicker(r.recordEvery)
+	defer tick.Stop()
+	var failed error
+	for received := 0; received < n; {
+		select {
+		case it := <-done:
+			received++
+			r.add(*it.result)
+		case <-tick.C:
+			if err := r.flush(ctx, false); err != nil {
+				failed = err
+			}
+		}
+	}
+	return failed
+}
+
+// flush records what is pending. It uses a context of its own, because a result must not be lost with the send's.
+func (r *recorder) flush(ctx context.Context, last bool) error {
+	if len(r.pending) == 0 && !last {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	recorded, err := r.store.Record(ctx, r.db, r.batch.Token, r.pending, last)
+	if err != nil {
+		return err
+	}
+	for _, result := range r.pending {
+		if !slices.Contains(recorded, result.ID) {
+			r.logger.WarnContext(ctx, "a late result was fenced off",
+				slog.String("receipt_id", result.ID.String()), slog.String("state", string(result.State)))
+		}
+	}
+	r.pending = nil
+	return nil
+}

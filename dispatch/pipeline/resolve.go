@@ -1,0 +1,173 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-notify/carillon/dispatch/people"
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// expandChunk is how many children one statement adds.
+const expandChunk = 500
+
+// resolve finds who gets each receipt. An error of a resolver is a retry, never nobody.
+func (r *run) resolve(ctx context.Context) error {
+	for _, it := range r.open() {
+		if it.Bound() {
+			named, err := namedBy(it.Receipt)
+			if err != nil {
+				return err
+			}
+			it.named = named
+			continue
+		}
+		if err := r.resolveAudience(ctx, it); err != nil {
+			return err
+		}
+	}
+	return r.lookUpPeople(ctx)
+}
+
+func (r *run) resolveAudience(ctx context.Context, it *item) error {
+	started := time.Now()
+	var found []transports.Recipient
+	err := r.contain(ctx, "resolver", it, func() (err error) {
+		if it.event.Recipients != nil {
+			found, err = it.event.Recipients(ctx, r.db, it.subject(), it.Audience)
+		} else {
+			found, err = it.channel.Resolve(ctx, r.db, it.subject())
+		}
+		return err
+	})
+	if err != nil {
+		r.settleFailure(it, applicationError("resolve", "audience "+it.Audience, err), started)
+		return nil
+	}
+	children := childrenOf(found)
+	switch {
+	case it.Cursor != "" || len(children) > 1:
+		return r.expand(ctx, it, children)
+	case len(children) == 0:
+		it.settle(receipts.Result{State: receipts.Skipped, Reason: receipts.NoRecipients})
+	default:
+		it.named = children[0].recipient
+	}
+	return nil
+}
+
+// child is a recipient with its key: one per person, and one per address without a person.
+type child struct {
+	key       string
+	recipient transports.Recipient
+}
+
+// childrenOf drops recipients that are named twice or not at all, and sorts the rest by key, so that an expansion
+// can go on where another worker stopped.
+func childrenOf(found []transports.Recipient) []child {
+	children := make([]child, 0, len(found))
+	for _, recipient := range found {
+		switch {
+		case recipient.ID != "":
+			children = append(children, child{"person:" + recipient.ID, recipient})
+		case recipient.Address != "":
+			children = append(children, child{"address:" + recipient.Address, recipient})
+		}
+	}
+	slices.SortStableFunc(children, func(a, b child) int { return strings.Compare(a.key, b.key) })
+	return slices.CompactFunc(children, func(a, b child) bool { return a.key == b.key })
+}
+
+// expand gives each recipient a receipt of its own, in chunks, each committed with its jobs and the cursor.
+func (r *run) expand(ctx context.Context, it *item, children []child) error {
+	rest := make([]receipts.Child, 0, len(children))
+	for _, c := range children {
+		if c.key > it.Cursor {
+			rest = append(rest, receipts.Child{
+				Key: c.key, Recipient: c.recipient.ID, Address: c.recipient.Address, Data: recipientData(c.recipient),
+			})
+		}
+	}
+	for chunk := range slices.Chunk(rest, expandChunk) {
+		if err := r.store.Expand(ctx, r.db, r.batch.Token, it.ID, chunk); err != nil {
+			return err
+		}
+	}
+	it.settle(receipts.Result{State: receipts.Expanded, Reason: receipts.FannedOut})
+	return nil
+}
+
+// lookUpPeople asks the directory for everybody in the batch, one question per tenant.
+func (r *run) lookUpPeople(ctx context.Context) error {
+	byTenant := map[string][]*item{}
+	for _, it := range r.open() {
+		it.recipient = it.named
+		if it.frozen != nil {
+			it.recipient = it.frozen.Recipient
+		} else if it.named.ID != "" {
+			byTenant[it.Tenant] = append(byTenant[it.Tenant], it)
+		}
+	}
+	for tenant, items := range byTenant {
+		started := time.Now()
+		ids := make([]string, 0, len(items))
+		for _, it := range items {
+			ids = append(ids, it.named.ID)
+		}
+		slices.Sort(ids)
+		var found map[string]people.Person
+		err := r.contain(ctx, "people directory", items[0], func() (err error) {
+			found, err = r.registry.Directory.Find(ctx, r.db, tenant, slices.Compact(ids))
+			return err
+		})
+		for _, it := range items {
+			if err != nil {
+				r.settleFailure(it, applicationError("people", "people directory", err), started)
+				continue
+			}
+			if person, known := found[it.named.ID]; known {
+				it.person = &person
+				it.recipient = merge(it.named, person, it.channel.Spec.Address)
+			}
+		}
+	}
+	return nil
+}
+
+// merge adds what the directory knows to what the resolver said.
+func merge(named transports.Recipient, person people.Person, kind transports.AddressKind) transports.Recipient {
+	address := ""
+	switch kind {
+	case transports.AddressEmail:
+		address = person.Email
+	case transports.AddressPhone:
+		address = person.Phone
+	case transports.AddressNone:
+	}
+	for _, field := range []struct {
+		known *string
+		value string
+	}{
+		{&named.Name, person.Name},
+		{&named.Address, address},
+		{&named.Locale, person.Locale},
+		{&named.Timezone, person.Timezone},
+	} {
+		if *field.known == "" {
+			*field.known = field.value
+		}
+	}
+	return named
+}
+
+// applicationError is a failure in a function or query of the application: its own words, worth another try.
+func applicationError(code, what string, err error) *transports.Error {
+	return &transports.Error{
+		Class: transports.Transient, Code: code, Err: err,
+		Detail: fmt.Sprintf("%s: %s", what, err),
+	}
+}

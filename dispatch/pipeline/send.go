@@ -1,0 +1,166 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// sendAndRecord records what the earlier stages settled, sends the rest, and records each as it is done.
+func (r *run) sendAndRecord(ctx context.Context) error {
+	rec := &recorder{run: r}
+	open := r.open()
+	for _, it := range r.items {
+		if it.result != nil {
+			rec.add(*it.result)
+		}
+	}
+	var remote []*item
+	inDatabase := map[transports.InDatabase][]*item{}
+	for _, it := range open {
+		if t, ok := r.transports[it.Transport].(transports.InDatabase); ok {
+			inDatabase[t] = append(inDatabase[t], it)
+		} else {
+			remote = append(remote, it)
+		}
+	}
+	for t, items := range inDatabase {
+		if err := r.sendTx(ctx, t, items); err != nil {
+			for _, it := range items {
+				rec.add(*it.result)
+			}
+		}
+	}
+	if len(remote) > 0 {
+		if err := rec.flush(ctx, false); err != nil {
+			return err
+		}
+	}
+	if err := rec.collect(ctx, r.sendAll(ctx, remote), len(remote)); err != nil {
+		return err
+	}
+	return rec.flush(ctx, true)
+}
+
+// sendTx writes the messages and their results in one transaction, so that both exist or neither does. After an
+// error the items are settled for another try, and nothing of them was written.
+func (r *run) sendTx(ctx context.Context, t transports.InDatabase, items []*item) error {
+	started := time.Now()
+	err := pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error {
+		held, err := r.hold(ctx, tx, items)
+		if err != nil {
+			return err
+		}
+		messages := make([]transports.Message, len(held))
+		for i, it := range held {
+			messages[i] = it.message()
+		}
+		var results []transports.Result
+		err = r.contain(ctx, "transport", items[0], func() (err error) {
+			results, err = t.SendTx(ctx, tx, messages)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		batch := make([]receipts.Result, len(held))
+		for i, it := range held {
+			r.settleAccepted(it, results[i], started)
+			batch[i] = *it.result
+		}
+		_, err = r.store.Record(ctx, tx, r.batch.Token, batch, false)
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	for _, it := range items {
+		it.result = nil
+		r.settleFailure(it, transports.Classify(err), started)
+	}
+	return err
+}
+
+// hold locks the batch's lease, and lists the items that are still its own.
+func (r *run) hold(ctx context.Context, tx pgx.Tx, items []*item) ([]*item, error) {
+	ids := make([]uuid.UUID, len(items))
+	byID := make(map[uuid.UUID]*item, len(items))
+	for i, it := range items {
+		ids[i], byID[it.ID] = it.ID, it
+	}
+	heldIDs, err := r.store.Hold(ctx, tx, r.batch.Token, ids)
+	if err != nil {
+		return nil, err
+	}
+	held := make([]*item, len(heldIDs))
+	for i, id := range heldIDs {
+		held[i] = byID[id]
+	}
+	return held, nil
+}
+
+// sendAll sends over the shared senders, and delivers each item once it is settled.
+func (r *run) sendAll(ctx context.Context, items []*item) <-chan *item {
+	done := make(chan *item, len(items))
+	go func() {
+		for _, it := range items {
+			select {
+			case r.slots <- struct{}{}:
+			case <-ctx.Done():
+				r.handBack(it)
+				done <- it
+				continue
+			}
+			go func() {
+				defer func() {
+					<-r.slots
+					done <- it
+				}()
+				r.send(ctx, it)
+			}()
+		}
+	}()
+	return done
+}
+
+// send tries once, with no database connection held.
+func (r *run) send(ctx context.Context, it *item) {
+	if ctx.Err() != nil {
+		r.handBack(it)
+		return
+	}
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, r.sendTimeout)
+	defer cancel()
+	var accepted transports.Result
+	err := r.contain(ctx, "transport", it, func() (err error) {
+		accepted, err = r.transports[it.Transport].Send(ctx, it.message())
+		return err
+	})
+	if err != nil {
+		r.settleFailure(it, transports.Classify(err), started)
+		return
+	}
+	r.settleAccepted(it, accepted, started)
+}
+
+// handBack returns a receipt whose send was never begun.
+func (r *run) handBack(it *item) {
+	it.settle(receipts.Result{State: receipts.Waiting, Reason: receipts.Retry})
+}
+
+func (r *run) settleAccepted(it *item, accepted transports.Result, started time.Time) {
+	it.settle(receipts.Result{
+		State: receipts.Sent, Reason: receipts.Accepted, CostsAttempt: true,
+		Provider: accepted.Provider, ProviderMessageID: accepted.ProviderMessageID,
+		Attempt: &receipts.Attempt{
+			StartedAt: started, FinishedAt: time.Now(), Outcome: receipts.AttemptAccepted,
+			Class: transports.OK, Detail: truncate(accepted.Detail, maxDetail),
+		},
+	})
+}

@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// Config is what a worker is made of.
+type Config struct {
+	// Transports carry the messages: one for every transport that the declarations use.
+	Transports []transports.Transport
+	// Senders is how many sends of a lane are under way at once. Defaults to 32.
+	Senders int
+	// Batch is how many receipts are claimed together. Defaults to 200; fewer than 50 makes claiming costly.
+	Batch int
+	// Lease is how long a batch outlives its worker. It is renewed every third of it. Defaults to 15 s; at least 3 s.
+	Lease time.Duration
+	// PollInterval finds due receipts whose wake-up was lost. Defaults to 200 ms.
+	PollInterval time.Duration
+	// SendTimeout ends a send. Defaults to 180 s.
+	SendTimeout time.Duration
+	// Grace is how long [Worker.Run] lets sends finish once its context ends. Defaults to 10 s.
+	Grace time.Duration
+	// Retry says when a failed send is tried again.
+	Retry pipeline.RetryPolicy
+	// Name names the worker in leases. Defaults to host name and process id.
+	Name string
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// poisonAfter is how many workers in a row a receipt may lose before it is set aside.
+const poisonAfter = 3
+
+func (c *Config) withDefaults() Config {
+	var full Config
+	if c != nil {
+		full = *c
+	}
+	full.Batch = cmp.Or(full.Batch, 200)
+	full.Senders = cmp.Or(full.Senders, 32)
+	full.Lease = cmp.Or(full.Lease, 15*time.Second)
+	full.PollInterval = cmp.Or(full.PollInterval, 200*time.Millisecond)
+	full.Grace = cmp.Or(full.Grace, 10*time.Second)
+	full.Logger = cmp.Or(full.Logger, slog.Default())
+	if full.Name == "" {
+		host, _ := os.Hostname()
+		full.Name = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), uuid.NewString()[:8])
+	}
+	return full
+}
+
+// validate reports everything that is wrong.
+func (c *Config) validate(d *dispatch.Dispatcher) error {
+	var problems []string
+	var wired []string
+	for _, t := range c.Transports {
+		wired = append(wired, t.Name())
+	}
+	for _, name := range d.Registry().Transports() {
+		if !slices.Contains(wired, name) {
+			problems = append(problems, fmt.Sprintf("Config.Transports: channels use transport %q, which is not there", name))
+		}
+	}
+	if c.Batch < 1 || c.Batch > 1000 {
+		problems = append(problems, fmt.Sprintf("Config.Batch is %d (1 to 1000)", c.Batch))
+	}
+	if c.Lease < 3*time.Second {
+		problems = append(problems, fmt.Sprintf("Config.Lease is %s (at least 3s)", c.Lease))
+	}
+	if c.PollInterval < time.Millisecond {
+		problems = append(problems, fmt.Sprintf("Config.PollInterval is %s (at least 1ms)", c.PollInterval))
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("new worker: %s", strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// lanesOf lists the lanes that the declarations need.
+func lanesOf(d *dispatch.Dispatcher) []string {
+	var lanes []string
+	for _, transport := range d.Registry().Transports() {
+		for _, priority := range receipts.Priorities() {
+			lanes = append(lanes, receipts.Lane(transport, priority))
+		}
+	}
+	return lanes
+}

@@ -1,0 +1,88 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	promoteEvery    = time.Second
+	reclaimEvery    = 5 * time.Second
+	reconcileEvery  = 30 * time.Second
+	reconcileGrace  = 10 * time.Second
+	partitionsEvery = 24 * time.Hour
+)
+
+// keep starts what keeps receipts moving. A task that fails is tried again at its next turn.
+func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
+	lanes := make([]string, 0, len(w.lanes))
+	for name := range w.lanes {
+		lanes = append(lanes, name)
+	}
+	slices.Sort(lanes)
+	for _, task := range []struct {
+		name  string
+		every time.Duration
+		run   func(context.Context) error
+	}{
+		{"renew leases", w.cfg.Lease / 3, w.leases.renew},
+		{"promote due jobs", promoteEvery, func(ctx context.Context) error {
+			_, err := w.store.Promote(ctx, w.pool, lanes)
+			return err
+		}},
+		{"reclaim expired leases", reclaimEvery, func(ctx context.Context) error {
+			reclaimed, err := w.store.Reclaim(ctx, w.pool, poisonAfter)
+			if len(reclaimed) > 0 {
+				w.cfg.Logger.WarnContext(ctx, "receipts of a lost worker reclaimed", slog.Int("receipts", len(reclaimed)))
+			}
+			return err
+		}},
+		{"reconcile receipts", reconcileEvery, func(ctx context.Context) error {
+			mended, err := w.store.Reconcile(ctx, w.pool, reconcileGrace)
+			if len(mended) > 0 {
+				w.cfg.Logger.WarnContext(ctx, "receipts without an alarm got a new one", slog.Int("receipts", len(mended)))
+			}
+			return err
+		}},
+		{"ensure partitions", partitionsEvery, func(ctx context.Context) error {
+			return w.store.EnsurePartitions(ctx, w.pool)
+		}},
+	} {
+		group.Go(func() error {
+			w.every(ctx, task.name, task.every, task.run)
+			return nil
+		})
+	}
+}
+
+func (w *Worker) every(ctx context.Context, name string, interval time.Duration, run func(context.Context) error) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			w.cfg.Logger.WarnContext(ctx, "upkeep fell short", slog.String("task", name), slog.Any("err", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// warnings passes on what River has to say from Warn up; its steps are not ours to report.
+type warnings struct{ slog.Handler }
+
+func (h warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+func (h warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{h.Handler.WithAttrs(attrs)}
+}
+
+func (h warnings) WithGroup(name string) slog.Handler { return warnings{h.Handler.WithGroup(name)} }

@@ -1,0 +1,15 @@
+package archtest
+
+// Exceptions shows the table to the tests.
+func Exceptions() []Exception {
+	var all []Exception
+	for _, e := range exceptions {
+		all = append(all, Exception{Rule: e.rule, Path: e.path, Reason: e.reason})
+	}
+	return all
+}
+
+// Exception is a line of the table.
+type Exception struct {
+	Rule, Path, Reason string
+}

@@ -1,0 +1,114 @@
+package archtest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// layers is the import table: for each package of ours, those of ours that it may import. A key may end in "/...";
+// packages below it may also import their own folder. The value "..." allows everything.
+var layers = map[string][]string{
+	"counters":    nil,
+	"inbox":       nil,
+	"migrations":  nil,
+	"preferences": nil,
+	"receipts":    {"transports"},
+	"templates":   nil,
+
+	"transports":               nil,
+	"transports/email":         {"transports"},
+	"transports/inapp":         {"transports", "inbox"},
+	"transports/transporttest": {"transports"},
+
+	"dispatch":        {"transports", "templates", "dispatch/people"},
+	"dispatch/config": {"dispatch", "dispatch/people", "transports", "templates"},
+	"dispatch/people": nil,
+	"dispatch/pipeline": {
+		"dispatch", "dispatch/people", "receipts", "preferences", "inbox", "templates", "transports",
+	},
+	"dispatch/worker": {
+		"dispatch", "dispatch/people", "dispatch/pipeline", "receipts", "migrations", "transports", "preferences",
+	},
+	"dispatch/dispatchtest": {
+		"dispatch/...", "counters", "inbox", "migrations", "preferences", "receipts", "templates", "transports/...",
+		"internal/dbtest", "internal/pgdev", "internal/smtpsink",
+	},
+
+	"internal/archtest":    nil,
+	"internal/dbtest":      {"internal/pgdev", "migrations"},
+	"internal/egress":      nil,
+	"internal/pgdev":       nil,
+	"internal/pgdev/pgrun": {"internal/pgdev"},
+	"internal/smtpsink":    nil,
+
+	"bench/...":        {"..."},
+	"cmd/carillon/...": {"..."},
+	"examples/...":     {"dispatch", "transports", "dispatch/people", "receipts", "inbox"},
+}
+
+// checkImports compares every import of ours with the table. Tests may import anything but commands.
+func checkImports(t *Tree) []Finding {
+	var found []Finding
+	missing := map[string]bool{}
+	t.all(func(p *pkg, f *file) {
+		row, listed := layerOf(p.path)
+		if !listed && !missing[p.path] {
+			missing[p.path] = true
+			found = append(found, t.finding(f, f.ast.Name.Pos(),
+				fmt.Sprintf("package %s is not in the import table", p.path),
+				"add it to the table in internal/archtest/imports.go, with the fewest imports that will do"))
+		}
+		for _, spec := range f.ast.Imports {
+			target, ours := t.relative(importPath(spec))
+			if !ours || target == p.path {
+				continue
+			}
+			switch {
+			case matches("cmd/...", target) && !matches("cmd/...", p.path):
+				found = append(found, t.finding(f, spec.Pos(),
+					fmt.Sprintf("%s imports the command %s", p.path, target),
+					"move what is shared into a package that both import"))
+			case listed && !f.test && !mayImport(row, p.path, target):
+				found = append(found, t.finding(f, spec.Pos(),
+					fmt.Sprintf("%s may not import %s", p.path, target),
+					"let the caller pass it in through an interface declared here, or move the code a layer up"))
+			}
+		}
+	})
+	return found
+}
+
+// layerOf returns the key of the table that speaks for the package.
+func layerOf(pkg string) (key string, ok bool) {
+	if _, ok := layers[pkg]; ok {
+		return pkg, true
+	}
+	for key := range layers {
+		if len(key) > len("...") && matches(key, pkg) {
+			return key, true
+		}
+	}
+	return "", false
+}
+
+func mayImport(row, pkg, target string) bool {
+	for _, allowed := range layers[row] {
+		if matches(allowed, target) {
+			return true
+		}
+	}
+	folder, wide := strings.CutSuffix(row, "...")
+	if !wide || !strings.HasPrefix(pkg, folder) {
+		return false
+	}
+	own, _, _ := strings.Cut(strings.TrimPrefix(pkg, folder), "/")
+	return matches(folder+own+"/...", target)
+}
+
+// relative cuts the module's path off an import path.
+func (t *Tree) relative(importPath string) (pkg string, ours bool) {
+	if importPath == t.module {
+		return ".", true
+	}
+	return strings.CutPrefix(importPath, t.module+"/")
+}

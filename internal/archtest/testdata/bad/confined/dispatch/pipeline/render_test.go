@@ -1,0 +1,3 @@
+package pipeline_test
+
+import _ "github.com/riverqueue/river"

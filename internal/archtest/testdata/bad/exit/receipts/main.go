@@ -1,0 +1,5 @@
+package receipts
+
+import "os"
+
+func end() { os.Exit(1) } // want

@@ -1,0 +1,3 @@
+package pgdev
+
+func Start() {}

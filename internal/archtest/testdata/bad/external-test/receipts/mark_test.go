@@ -1,0 +1,3 @@
+// internal test:
+
+package receipts // want

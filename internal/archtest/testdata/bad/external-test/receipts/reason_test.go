@@ -1,0 +1,3 @@
+// internal test: the parser has no exported face.
+
+package receipts

@@ -1,0 +1,5 @@
+package egress
+
+import "net/http"
+
+func client() *http.Client { return &http.Client{} }

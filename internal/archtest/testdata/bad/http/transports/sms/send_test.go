@@ -1,0 +1,5 @@
+package sms_test
+
+import "net/http"
+
+var client = http.DefaultClient

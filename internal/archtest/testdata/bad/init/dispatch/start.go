@@ -1,0 +1,7 @@
+package dispatch
+
+func init() {} // want
+
+type starter struct{}
+
+func (starter) init() {}

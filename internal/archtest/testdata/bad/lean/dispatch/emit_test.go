@@ -1,0 +1,3 @@
+package dispatch_test
+
+import _ "github.com/riverqueue/river"

@@ -1,0 +1,3 @@
+package migrations
+
+import _ "github.com/pressly/goose/v3"

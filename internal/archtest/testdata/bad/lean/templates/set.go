@@ -1,0 +1,3 @@
+package templates
+
+import _ "github.com/goccy/go-yaml/ast" // want

@@ -1,0 +1,3 @@
+package dispatch_test
+
+var update = new(bool)

@@ -1,0 +1,2 @@
+// Package inbox_test does not count.
+package inbox_test

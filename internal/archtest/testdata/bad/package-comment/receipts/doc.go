@@ -1,0 +1,2 @@
+// Package receipts is explained here.
+package receipts

@@ -1,0 +1,2 @@
+// This is about templates.
+package templates // want

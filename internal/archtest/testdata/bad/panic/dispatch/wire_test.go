@@ -1,0 +1,3 @@
+package dispatch_test
+
+func wire() { panic("in a test") }

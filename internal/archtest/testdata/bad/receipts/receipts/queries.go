@@ -1,0 +1,3 @@
+package receipts
+
+const sqlAddReceipt = "INSERT INTO carillon.receipts (id) VALUES (@id)"

@@ -1,0 +1,7 @@
+package dispatch
+
+import "time"
+
+func wait() {
+	time.Sleep(time.Second) // want
+}

@@ -1,0 +1,5 @@
+package dispatch_test
+
+import clock "time"
+
+var pause = clock.Sleep // want

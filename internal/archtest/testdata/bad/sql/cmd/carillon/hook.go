@@ -1,0 +1,3 @@
+package main
+
+const hook = `CREATE TRIGGER hook AFTER INSERT ON t`

@@ -1,0 +1,3 @@
+package main
+
+const sqlShow = `SELECT id FROM carillon.receipts` // want

@@ -1,0 +1,3 @@
+package receipts_test
+
+const anything = `SELECT * FROM carillon.receipts`

@@ -1,0 +1,3 @@
+package receipts_test
+
+// XXX // want

@@ -1,0 +1,3 @@
+package main
+
+const trigger = `CREATE TRIGGER carillon AFTER INSERT ON orders`

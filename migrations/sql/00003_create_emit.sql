@@ -1,0 +1,213 @@
+-- +goose Up
+
+-- What carillon.try_emit could not emit, so that a trigger that spares the caller still leaves a trace.
+CREATE TABLE carillon.emit_failures (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text,
+  data jsonb,
+  options jsonb,
+  sqlstate text NOT NULL,
+  message text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.lane(transport text, priority smallint) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $fn$
+  SELECT transport || CASE priority WHEN 1 THEN '_critical' WHEN 3 THEN '_bulk' ELSE '_default' END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.wake(lanes text[]) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+  -- A NOTIFY in every transaction would serialise commits. One per lane and 10 ms is enough: a try-lock on the slot
+  -- decides who speaks, nobody waits, and the worker's second look and its poll catch whoever was silenced.
+  SELECT pg_notify('carillon.river_insert', '{"queue": "' || lane || '"}')
+    FROM unnest(lanes) lane
+   WHERE pg_try_advisory_xact_lock(7341,
+           hashtext(lane) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int)
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.emit_event(
+  name text, data jsonb, options jsonb, channels jsonb,
+  OUT event_id uuid, OUT duplicate boolean, OUT conflict boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+DECLARE
+  o record;
+  unknown text;
+  override smallint;
+  inserted integer;
+  lanes text[];
+BEGIN
+  duplicate := false;
+  conflict := false;
+  IF data IS NULL OR jsonb_typeof(data) <> 'object' THEN
+    RAISE EXCEPTION 'event data is not a JSON object' USING ERRCODE = 'CN004';
+  END IF;
+  IF octet_length(data::text) > 262144 THEN
+    RAISE EXCEPTION 'event data is larger than 256 KiB' USING ERRCODE = 'CN004',
+      HINT = 'emit a reference and look the rest up when rendering';
+  END IF;
+  SELECT string_agg(key, ', ') INTO unknown FROM jsonb_object_keys(emit_event.options) key
+   WHERE key NOT IN ('tenant', 'actor', 'idempotency_key', 'at', 'resource_type', 'resource_id', 'priority', 'trace');
+  IF unknown IS NOT NULL THEN
+    RAISE EXCEPTION 'unknown emit option: %', unknown USING ERRCODE = 'CN003',
+      HINT = 'options are tenant, actor, idempotency_key, at, resource_type, resource_id, priority, trace';
+  END IF;
+  SELECT * INTO o FROM jsonb_to_record(emit_event.options) AS r(
+    tenant text, actor text, idempotency_key text, at timestamptz,
+    resource_type text, resource_id text, priority text, trace text);
+  IF o.priority IS NOT NULL THEN
+    override := CASE o.priority WHEN 'critical' THEN 1 WHEN 'default' THEN 2 WHEN 'bulk' THEN 3 END;
+    IF override IS NULL THEN
+      RAISE EXCEPTION 'unknown priority' USING ERRCODE = 'CN003', HINT = 'one of critical, default, bulk';
+    END IF;
+  END IF;
+
+  event_id := carillon.uuid7();
+  WITH ev AS (
+    INSERT INTO carillon.events (id, tenant, name, resource_type, resource_id, actor, data, idempotency_key, at, trace)
+    VALUES (event_id, coalesce(o.tenant, ''), emit_event.name, o.resource_type, o.resource_id, o.actor,
+            emit_event.data, o.idempotency_key, o.at, o.trace)
+    ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING id, tenant),
+  ch AS MATERIALIZED (
+    SELECT ev.id AS event_id, ev.tenant, c.channel, c.transport, c.audience,
+           coalesce(override, c.priority, 2::smallint) AS priority,
+           greatest(coalesce(o.at, now()), now()) AS due,
+           c.delay, c.expires_after,
+           carillon.uuid7() AS id,
+           nextval('carillon.river_job_id_seq') AS job_id
+      FROM ev CROSS JOIN jsonb_to_recordset(emit_event.channels) AS c(
+        channel text, transport text, audience text, priority smallint,
+        delay double precision, expires_after double precision)),
+  rc AS (
+    INSERT INTO carillon.receipts (id, event_id, tenant, channel, transport, audience, priority,
+                                   due_at, send_at, expires_at, job_id)
+    SELECT id, event_id, tenant, channel, transport, audience, priority, due,
+           CASE WHEN delay > 0 THEN due + make_interval(secs => delay) END,
+           CASE WHEN expires_after > 0
+                THEN due + make_interval(secs => coalesce(delay, 0) + expires_after) END,
+           job_id
+      FROM ch),
+  jb AS (
+    INSERT INTO carillon.river_job (id, args, kind, max_attempts, priority, queue, scheduled_at, state)
+    SELECT job_id, jsonb_build_object('receipt', id), 'carillon_receipt', 25, priority,
+           carillon.lane(transport, priority), due,
+           CASE WHEN due > now() THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
+      FROM ch)
+  SELECT (SELECT count(*) FROM ev), (SELECT array_agg(DISTINCT carillon.lane(transport, priority)) FROM ch WHERE due <= now())
+    INTO inserted, lanes;
+
+  IF inserted = 0 THEN
+    -- The key is taken. A statement of its own, so that it sees a winner that committed while we waited.
+    SELECT e.id, NOT (e.name = emit_event.name AND e.data = emit_event.data
+                      AND e.resource_type IS NOT DISTINCT FROM o.resource_type
+                      AND e.resource_id IS NOT DISTINCT FROM o.resource_id
+                      AND e.at IS NOT DISTINCT FROM o.at)
+      INTO event_id, conflict
+      FROM carillon.events e
+     WHERE e.tenant = coalesce(o.tenant, '') AND e.idempotency_key = o.idempotency_key;
+    duplicate := NOT conflict;
+    RETURN;
+  END IF;
+  IF lanes IS NOT NULL THEN
+    PERFORM carillon.wake(lanes);
+  END IF;
+END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.emit(
+  name text, data jsonb DEFAULT '{}', options jsonb DEFAULT '{}',
+  OUT event_id uuid, OUT duplicate boolean, OUT conflict boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  declared record;
+BEGIN
+  SELECT d.channels, d.resource_type INTO declared FROM carillon.declarations d WHERE d.event = emit.name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'event % is not published', quote_literal(emit.name) USING ERRCODE = 'CN001',
+      HINT = 'declare it and run: carillon publish';
+  END IF;
+  SELECT e.event_id, e.duplicate, e.conflict INTO event_id, duplicate, conflict
+    FROM carillon.emit_event(emit.name, emit.data,
+           CASE WHEN declared.resource_type IS NULL THEN emit.options
+                ELSE jsonb_build_object('resource_type', declared.resource_type) || emit.options END,
+           declared.channels) e;
+END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.try_emit(
+  name text, data jsonb DEFAULT '{}', options jsonb DEFAULT '{}',
+  OUT event_id uuid, OUT duplicate boolean, OUT conflict boolean)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+  SELECT e.event_id, e.duplicate, e.conflict INTO event_id, duplicate, conflict
+    FROM carillon.emit(try_emit.name, try_emit.data, try_emit.options) e;
+  IF conflict THEN
+    INSERT INTO carillon.emit_failures (name, data, options, sqlstate, message)
+    VALUES (try_emit.name, try_emit.data, try_emit.options, 'CN002', 'the idempotency key belongs to another event');
+  END IF;
+EXCEPTION WHEN OTHERS THEN
+  event_id := NULL;
+  INSERT INTO carillon.emit_failures (name, data, options, sqlstate, message)
+  VALUES (try_emit.name, try_emit.data, try_emit.options, SQLSTATE, SQLERRM);
+END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.emit_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+-- Arguments: event, 'strict' or 'try', the columns that make the payload as a JSON array, the column of the
+-- resource's id or '', the column of the tenant or ''.
+DECLARE
+  changed jsonb := to_jsonb(NEW);
+  payload jsonb;
+  options jsonb;
+BEGIN
+  SELECT coalesce(jsonb_object_agg(col, changed -> col), '{}') INTO payload
+    FROM jsonb_array_elements_text(TG_ARGV[2]::jsonb) col;
+  options := jsonb_strip_nulls(jsonb_build_object(
+    'resource_id', changed ->> nullif(TG_ARGV[3], ''),
+    'tenant', changed ->> nullif(TG_ARGV[4], '')));
+  IF TG_ARGV[1] = 'strict' THEN
+    PERFORM carillon.emit(TG_ARGV[0], payload, options);
+  ELSE
+    PERFORM carillon.try_emit(TG_ARGV[0], payload, options);
+  END IF;
+  RETURN NULL;
+END
+$fn$;
+-- +goose StatementEnd
+
+-- River's own functions are in this schema too. An application's role is granted what it needs by name.
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA carillon FROM PUBLIC;
+
+-- +goose Down
+DROP FUNCTION carillon.emit_row() CASCADE;
+DROP FUNCTION carillon.try_emit(text, jsonb, jsonb);
+DROP FUNCTION carillon.emit(text, jsonb, jsonb);
+DROP FUNCTION carillon.emit_event(text, jsonb, jsonb, jsonb);
+DROP FUNCTION carillon.wake(text[]);
+DROP FUNCTION carillon.lane(text, smallint);
+DROP TABLE carillon.emit_failures;

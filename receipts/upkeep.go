@@ -1,0 +1,59 @@
+package receipts
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Renew prolongs leases and returns those that still stand. A token that does not come back is lost for good: its
+// holder must stop sending.
+func (s *Store) Renew(ctx context.Context, db DB, tokens []uuid.UUID, lease time.Duration) ([]uuid.UUID, error) {
+	return collectIDs(ctx, db, "renew leases", sqlRenew, pgx.StrictNamedArgs{"tokens": tokens, "lease": seconds(lease)})
+}
+
+// Reclaim takes receipts from leases that have expired. One that was being sent gets an attempt with an unknown
+// outcome. The receipts wait for another try, or fail as poison once their worker was lost poison times in a row.
+func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]uuid.UUID, error) {
+	return collectIDs(ctx, db, "reclaim expired leases", sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
+}
+
+// Reconcile sets a new alarm for receipts that have been due for longer than grace and whose job is gone, finished,
+// or was fetched by a process that never claimed.
+func (s *Store) Reconcile(ctx context.Context, db DB, grace time.Duration) ([]uuid.UUID, error) {
+	return collectIDs(ctx, db, "reconcile receipts", sqlReconcile, pgx.StrictNamedArgs{"grace": seconds(grace), "now": s.now()})
+}
+
+// Promote makes the scheduled jobs of the lanes fetchable once they are due, without a leader, and returns how many.
+func (s *Store) Promote(ctx context.Context, db DB, lanes []string) (int, error) {
+	var promoted int
+	var woken *bool
+	err := db.QueryRow(ctx, sqlPromote, pgx.StrictNamedArgs{"lanes": lanes, "now": s.now()}).Scan(&promoted, &woken)
+	if err != nil {
+		return 0, fmt.Errorf("promote due jobs: %w", err)
+	}
+	return promoted, nil
+}
+
+func collectIDs(ctx context.Context, db DB, doing, sql string, args pgx.StrictNamedArgs) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, sql, args)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	return ids, nil
+}
+
+// EnsurePartitions makes the partitions of this month and the next two, where they are missing.
+func (s *Store) EnsurePartitions(ctx context.Context, db DB) error {
+	if _, err := db.Exec(ctx, sqlEnsurePartitions); err != nil {
+		return fmt.Errorf("ensure partitions: %w", err)
+	}
+	return nil
+}

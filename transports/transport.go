@@ -1,0 +1,90 @@
+package transports
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// Transport carries one message to one recipient.
+//
+// Implementations are safe for concurrent use and are called with a context whose end must close the connection in
+// use. They must send the same bytes for the same [Message.Content] on every try, apart from per-try signatures.
+type Transport interface {
+	// Name is the transport's name as channels declare it.
+	Name() string
+	// Spec says what the transport needs of a channel.
+	Spec() Spec
+	// Send tries once. A nil error means that the provider took responsibility for the message. An error without a
+	// [Class] counts as [Transient].
+	Send(ctx context.Context, m Message) (Result, error)
+}
+
+// InDatabase is implemented by a transport whose delivery is a row in the dispatcher's database. SendTx is called
+// instead of [Transport.Send], in the transaction that records the result, so that both commit or neither does.
+//
+// It returns one result per message, in order. An error means that none was delivered, and rolls the transaction back.
+type InDatabase interface {
+	Transport
+	SendTx(ctx context.Context, tx pgx.Tx, ms []Message) ([]Result, error)
+}
+
+// Message is what a transport sends: frozen when it was first rendered, and the same on every try.
+type Message struct {
+	// ReceiptID identifies the promise that this send fulfils. It is the idempotency key: stable over all tries.
+	ReceiptID uuid.UUID
+	// EventID is the occurrence that caused the message.
+	EventID uuid.UUID
+	// Attempt is 1 on the first try. It must not influence what is sent.
+	Attempt int
+	// Event is the event's full name, such as "orders.created".
+	Event string
+	// Channel is the channel's name within the event.
+	Channel string
+	// Category is what the recipient may switch off; empty if the event has none.
+	Category string
+	// NotificationType is success, info, warning or error.
+	NotificationType string
+	// Tenant is empty in applications with a single tenant.
+	Tenant string
+	// ResourceType and ResourceID name what the event is about; both may be empty.
+	ResourceType string
+	ResourceID   string
+	// Recipient is who gets it. Its Address is of the kind that the transport's [Spec] asks for.
+	Recipient Recipient
+	// Content is the rendered text.
+	Content Content
+	// RenderedAt is when Content was first rendered: the message's own date on every try. UTC, whole seconds.
+	RenderedAt time.Time
+}
+
+// Recipient is one addressee, resolved.
+type Recipient struct {
+	// ID is the person's id; empty for a fixed address.
+	ID string `json:"id,omitempty"`
+	// Name is for display; it may be empty.
+	Name string `json:"name,omitempty"`
+	// Address is where the message goes. Empty for transports that address by id alone.
+	Address string `json:"address,omitempty"`
+	// Locale is a BCP 47 tag; it may be empty.
+	Locale string `json:"locale,omitempty"`
+	// Timezone is an IANA name; it may be empty.
+	Timezone string `json:"timezone,omitempty"`
+}
+
+// Result is a provider's acceptance.
+type Result struct {
+	// Provider names the service that accepted the message, such as a host; it bears no secret.
+	Provider string
+	// ProviderMessageID is the provider's own id for the message; empty if it gave none.
+	ProviderMessageID string
+	// Detail is a short, harmless remark for the attempt's record, such as the server's last reply.
+	Detail string
+}
+
+// Closer is implemented by transports that hold connections. Close is called once, after the last Send returned.
+type Closer interface {
+	Close(ctx context.Context) error
+}
