@@ -9,7 +9,9 @@ WITH x AS (
     AS x(id, event_id, tenant, person, event, category, notification_type, title, message, action_url, action_label,
          resource_type, resource_id)),
 fresh AS MATERIALIZED (
-  SELECT x.* FROM x WHERE NOT EXISTS (SELECT FROM carillon.notifications n WHERE n.id = x.id)),
+  SELECT id, event_id, tenant, person, event, category, notification_type, title, message, action_url, action_label,
+         resource_type, resource_id
+    FROM x WHERE NOT EXISTS (SELECT FROM carillon.notifications n WHERE n.id = x.id)),
 h AS (
   INSERT INTO carillon.inbox_heads (tenant, person, seq)
   SELECT DISTINCT tenant, person, 1 FROM fresh ORDER BY tenant, person

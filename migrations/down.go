@@ -99,13 +99,20 @@ func (s *session) downRiver(ctx context.Context) error {
 	}
 }
 
-// dropSchema removes the version table, and the schema unless somebody else has put something there.
+// dropSchema removes the version table, and the schema unless somebody else has put something there, or has made it for
+// a role that could not make it again.
 func (s *session) dropSchema(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, sqlDropVersions); err != nil {
 		return fmt.Errorf("drop the table carillon.migrations: %w", err)
 	}
+	var mayCreate bool
+	if err := s.pool.QueryRow(ctx, sqlMayCreateSchema).Scan(&mayCreate); err != nil {
+		return fmt.Errorf("ask for the privilege to create the schema carillon: %w", err)
+	}
+	if !mayCreate {
+		return nil
+	}
 	_, err := s.pool.Exec(ctx, sqlDropSchema)
-	// A schema that is not ours, but was made for us by an administrator, stays as well.
 	if code := sqlState(err); code == stateDependentObjects || code == stateInsufficientPrivilege {
 		return nil
 	}

@@ -103,8 +103,8 @@ func Up(ctx context.Context, pool *pgxpool.Pool, opts *UpOpts) (*Report, error) 
 }
 
 // Down undoes migrations, and with them drops all data in their tables. By default it removes all that is ours and
-// River's, and the schema too unless somebody else has put something there. A database without our schema is left as
-// it is.
+// River's, and the schema too unless somebody else has put something there, or the role could not create it again. A
+// database without our schema is left as it is.
 //
 // It connects like [Up], and fails like it, too. It returns an [*UnknownError], and does nothing, if a newer program has
 // applied migrations that it would have to undo.

@@ -13,6 +13,8 @@ const (
 
 	sqlCreateSchema = `CREATE SCHEMA carillon`
 
+	sqlMayCreateSchema = `SELECT has_database_privilege(current_database(), 'CREATE')`
+
 	sqlDropSchema = `DROP SCHEMA carillon`
 
 	// sqlCreateVersions is goose's own version table, but for the type of tstamp, which there has no time zone. The row 0

@@ -17,7 +17,8 @@ SELECT x.n, p.tenant, p.person, p.category, p.transport, p.choice, coalesce(p.up
   FROM unnest(@tenants::text[], @people::text[], @categories::text[], @transports::text[])
          WITH ORDINALITY AS x(tenant, person, category, transport, n)
  CROSS JOIN LATERAL (
-   SELECT * FROM carillon.preferences p
+   SELECT p.tenant, p.person, p.category, p.transport, p.choice, p.updated_by, p.updated_at
+     FROM carillon.preferences p
     WHERE p.tenant = x.tenant AND p.person = x.person
       AND p.category IN (x.category, '*') AND p.transport IN (x.transport, '*')
     ORDER BY p.category = '*', p.transport = '*'

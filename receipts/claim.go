@@ -148,7 +148,7 @@ func (s *Store) Bodies(ctx context.Context, db DB, ids []uuid.UUID) (map[uuid.UU
 	var raw json.RawMessage
 	var renderedAt time.Time
 	_, err = pgx.ForEachRow(rows, []any{&id, &raw, &renderedAt}, func() error {
-		body := Body{RenderedAt: renderedAt}
+		body := Body{RenderedAt: renderedAt.UTC()}
 		if err := json.Unmarshal(raw, &body); err != nil {
 			return fmt.Errorf("decode content of receipt %s: %w", id, err)
 		}

@@ -24,7 +24,9 @@ c AS (
      SET state = 'resolving', reason = NULL, lease_token = @token
     FROM t
    WHERE r.id = t.id AND t.state IN ('pending', 'waiting') AND t.due_at <= coalesce(@now, now())
-  RETURNING r.*, coalesce(t.reason, '') AS waited_for),
+  RETURNING r.id, r.event_id, r.root_id, r.channel, r.transport, r.audience, r.recipient, r.recipient_data, r.address,
+            r.tenant, r.priority, r.state, r.attempts, r.due_at, r.send_at, r.expires_at, r.created_at, r.tries, r.cursor,
+            coalesce(t.reason, '') AS waited_for),
 l AS (
   INSERT INTO carillon.leases (token, until, worker, receipts)
   SELECT @token, clock_timestamp() + make_interval(secs => @lease), @worker, array_agg(id)
@@ -135,7 +137,7 @@ root AS (
      SET cursor = @cursor, crashes = 0
     FROM h
    WHERE r.id = @root AND r.lease_token = h.token AND r.state = 'resolving'
-  RETURNING r.*),
+  RETURNING r.id, r.event_id, r.tenant, r.channel, r.transport, r.audience, r.priority, r.send_at, r.expires_at),
 r AS (
   INSERT INTO carillon.receipts (id, event_id, root_id, recipient_key, tenant, channel, transport, audience, recipient,
                                  address, recipient_data, priority, state, reason, due_at, send_at, expires_at, job_id)

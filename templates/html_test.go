@@ -1,6 +1,7 @@
 package templates_test
 
 import (
+	htmltemplate "html/template"
 	"strings"
 	"testing"
 
@@ -8,8 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 	"pgregory.net/rapid"
-
-	htmltemplate "html/template"
 )
 
 func TestHTMLEscapesByContext(t *testing.T) {

@@ -147,7 +147,6 @@ func parseTree(name, source string) (*parse.Tree, error) {
 }
 
 func newEngine(name string, tree *parse.Tree, kind Kind) (executor, error) {
-	// A tree without any node but comments is one that AddParseTree ignores.
 	if kind == HTML {
 		root := htmltemplate.New(name).Funcs(engineFuncs)
 		return root.AddParseTree(name, tree)

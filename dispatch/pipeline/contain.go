@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/carillon-notify/carillon/transports"
 )
 
 // contain calls a function that is not ours and turns a panic into an error. The value of a panic may be anything,
@@ -15,7 +17,7 @@ func (p *Pipeline) contain(ctx context.Context, what string, it *item, f func() 
 			p.logger.ErrorContext(ctx, "panic contained",
 				slog.String("in", what), slog.String("receipt_id", it.ID.String()), slog.String("event", it.Event.Name),
 				slog.String("type", fmt.Sprintf("%T", recovered)), slog.String("stack", string(debug.Stack())))
-			err = fmt.Errorf("%s panicked with a %T", what, recovered)
+			err = transports.Errorf(transports.Transient, "the %s panicked with a %T", what, recovered)
 		}
 	}()
 	return f()

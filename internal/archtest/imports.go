@@ -20,11 +20,16 @@ var layers = map[string][]string{
 	"transports/inapp":         {"transports", "inbox"},
 	"transports/transporttest": {"transports"},
 
-	"dispatch":        {"transports", "templates", "dispatch/people"},
-	"dispatch/config": {"dispatch", "dispatch/people", "transports", "templates"},
-	"dispatch/people": nil,
+	"dispatch": {
+		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",
+	},
+	"dispatch/config":            {"dispatch", "dispatch/people", "transports", "templates"},
+	"dispatch/people":            {"dispatch/internal/sqltext"},
+	"dispatch/internal/registry": {"dispatch/people", "receipts", "templates", "transports"},
+	"dispatch/internal/sqltext":  nil,
 	"dispatch/pipeline": {
-		"dispatch", "dispatch/people", "receipts", "preferences", "inbox", "templates", "transports",
+		"dispatch", "dispatch/internal/registry", "dispatch/people", "receipts", "preferences", "inbox", "templates",
+		"transports",
 	},
 	"dispatch/worker": {
 		"dispatch", "dispatch/people", "dispatch/pipeline", "receipts", "migrations", "transports", "preferences",

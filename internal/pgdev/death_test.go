@@ -106,7 +106,7 @@ func TestDeadParentLeavesNothing(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := startHelper(t, exec.Command(os.Args[0]), roleHold)
+			h := startHelper(t, exec.CommandContext(context.Background(), os.Args[0]), roleHold)
 			require.DirExists(t, h.about.Dir)
 			end(t, h)
 			_ = h.cmd.Wait()
@@ -120,7 +120,7 @@ func TestDeadParentLeavesNothing(t *testing.T) {
 // The kernel ends the server, and the next start sweeps, when the watchdog could not do either.
 func TestWatchdogKilledToo(t *testing.T) {
 	t.Parallel()
-	h := startHelper(t, exec.Command(os.Args[0]), roleHold)
+	h := startHelper(t, exec.CommandContext(context.Background(), os.Args[0]), roleHold)
 	require.NoError(t, syscall.Kill(h.about.Watchdog, syscall.SIGKILL))
 	require.NoError(t, h.cmd.Process.Kill())
 	_ = h.cmd.Wait()
@@ -132,7 +132,7 @@ func TestWatchdogKilledToo(t *testing.T) {
 
 func TestSignalToTheGroupSparesTheServer(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(context.Background(), os.Args[0])
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	h := startHelper(t, cmd, roleHold)
 	for _, pid := range []int{h.about.PID, h.about.Watchdog} {
@@ -168,7 +168,7 @@ func TestUnprivilegedUserStartsAServer(t *testing.T) {
 	binary := filepath.Join(dir, "pgdev.test")
 	require.NoError(t, os.WriteFile(binary, content, 0o755))
 
-	cmd := exec.Command(binary)
+	cmd := exec.CommandContext(context.Background(), binary)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	h := startHelper(t, cmd, roleCycle, "TMPDIR="+dir)

@@ -81,7 +81,7 @@ func fetchInto(ctx context.Context, logger *slog.Logger, cache, status string) (
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(work) // What is left of it is in nobody's way.
+	defer func() { _ = os.RemoveAll(work) }() // What is left of it is in nobody's way.
 	apt, err := newApt(work, status)
 	if err != nil {
 		return nil, err

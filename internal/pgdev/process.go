@@ -113,7 +113,7 @@ func (p *process) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // The child has a descriptor of its own.
+	defer func() { _ = log.Close() }() // The child has a descriptor of its own.
 	args := append([]string{
 		"-D", p.dir.data(), "-p", strconv.Itoa(p.port),
 		// No socket: the path of one must not be longer than 107 bytes, and TMPDIR alone may be.

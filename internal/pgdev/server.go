@@ -30,6 +30,10 @@ type backend interface {
 	restart(ctx context.Context) error
 }
 
+// running keeps every server reachable until it is stopped. Callers may forget theirs, but the lock of its directory and
+// the pipe to its watchdog are files, and the garbage collector closes files that nobody can reach: the server would go.
+var running sync.Map // of *Server, to nothing
+
 // way is one way to raise a server.
 type way struct {
 	name  string
@@ -54,6 +58,7 @@ func start(ctx context.Context, config *Config, ways []way) (*Server, error) {
 	for _, way := range ways {
 		server, err := way.start(ctx, config)
 		if err == nil {
+			running.Store(server, nil)
 			config.Logger.DebugContext(ctx, "private Postgres started", slog.String("how", server.how))
 			return server, nil
 		}
@@ -95,6 +100,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	backend := s.backend
 	s.backend = nil
+	running.Delete(s)
 	if err := backend.stop(ctx); err != nil {
 		return fmt.Errorf("stop the private Postgres: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,6 +118,28 @@ func TestInMemory(t *testing.T) {
 	t.Setenv("TMPDIR", elsewhere)
 	server = startServer(t, &pgdev.Config{InMemory: true})
 	require.NotEqual(t, memory, filepath.Dir(server.Dir()), "TMPDIR goes before")
+}
+
+// A caller that keeps the DSN alone must not lose the server to the garbage collector, which closes forgotten files: the
+// lock of the directory and the pipe to the watchdog are such.
+func TestForgottenServerStays(t *testing.T) {
+	t.Parallel()
+	dsn, pid := func() (string, int) {
+		server, err := pgdev.Start(t.Context(), nil)
+		require.NoError(t, err)
+		return server.DSN(), server.PID()
+	}()
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGQUIT) })
+	conn := connect(t, dsn)
+	for range 20 {
+		runtime.GC()
+		require.NoError(t, conn.Ping(t.Context()))
+	}
+	base, err := pgdev.WorkBase()
+	require.NoError(t, err)
+	pgdev.Sweep(t.Context(), base)
+	require.DirExists(t, setting(t, conn, "data_directory"))
+	require.NoError(t, conn.Ping(t.Context()))
 }
 
 func TestPasswordIsAsked(t *testing.T) {

@@ -3,6 +3,7 @@
 package pgdev
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -43,8 +44,9 @@ type watchdog struct {
 	pipe  io.WriteCloser
 }
 
+// startWatchdog takes no context: a watchdog that ends early is none.
 func startWatchdog(script string, args ...string) (*watchdog, error) {
-	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "carillon-watchdog"}, args...)...)
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", append([]string{"-c", script, "carillon-watchdog"}, args...)...)
 	cmd.Dir = "/"
 	cmd.Env = os.Environ()
 	// A group of its own, for it has to outlive a Ctrl-C; and no output, for a pipe held open makes "go test" wait.

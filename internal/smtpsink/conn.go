@@ -2,10 +2,13 @@ package smtpsink
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"time"
 )
 
 // conn is the server's end of one TCP connection. It counts itself, intercepts the greeting, and can be told to close
@@ -18,9 +21,44 @@ type conn struct {
 	mu         sync.Mutex
 	greeted    bool
 	closeAfter bool
+	early      []byte // what the client sent while it was being watched
 
 	closeOnce sync.Once
 	gone      chan struct{} // closed when the connection is
+}
+
+// Read hands out first what watch came upon.
+func (c *conn) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	if len(c.early) > 0 {
+		n := copy(p, c.early)
+		c.early = c.early[n:]
+		c.mu.Unlock()
+		return n, nil
+	}
+	c.mu.Unlock()
+	return c.Conn.Read(p)
+}
+
+// watch closes the connection as soon as the client does, although nobody reads from it, until stop is called.
+func (c *conn) watch() (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var b [1]byte
+		n, err := c.Conn.Read(b[:])
+		c.mu.Lock()
+		c.early = append(c.early, b[:n]...)
+		c.mu.Unlock()
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = c.Close()
+		}
+	}()
+	return func() {
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		<-done
+		_ = c.SetReadDeadline(time.Time{})
+	}
 }
 
 // Write asks ConnectFunc before the very first write, which is the greeting or, over implicit TLS, the handshake.
@@ -62,7 +100,7 @@ func (c *conn) greet() bool {
 		return true
 	}
 	a := f(Session{Connection: c.number, TLS: c.server.cfg.TLS == ImplicitTLS})
-	c.server.hold(a, c)
+	c.server.hold(a, c, false)
 	switch {
 	case a.Cut == CutSilently || a.Cut == CutKeeping || a.Code != 0 && c.server.cfg.TLS == ImplicitTLS:
 		_ = c.Close()

@@ -183,15 +183,16 @@ func (s *Server) newSession(c *gosmtp.Conn) (gosmtp.Session, error) {
 	}, nil
 }
 
-// hold waits as an answer asks. With a conn it also ends when that is closed; a message whose client has gone is
-// still decided upon, as real servers do.
-func (s *Server) hold(a Answer, c *conn) {
+// hold waits as an answer asks. A client that leaves meanwhile ends it, unless the message is there already: that one
+// is still decided upon, as real servers do.
+func (s *Server) hold(a Answer, c *conn, decided bool) {
 	if a.Wait == nil {
 		return
 	}
-	var gone <-chan struct{}
-	if c != nil {
-		gone = c.gone
+	defer c.watch()()
+	gone := c.gone
+	if decided {
+		gone = nil
 	}
 	select {
 	case <-a.Wait:

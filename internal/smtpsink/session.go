@@ -90,7 +90,7 @@ func (s *session) Data(r io.Reader) error {
 	if f := s.server.cfg.DataFunc; f != nil {
 		a = f(s.snapshot())
 	}
-	s.server.hold(a, nil)
+	s.server.hold(a, s.conn, true)
 	if a.Code == 0 && a.Cut != CutSilently {
 		s.server.keep(newMessage(s.state, raw))
 	}
@@ -111,7 +111,7 @@ func (s *session) ask(f func(Session) Answer) error {
 		return nil
 	}
 	a := f(s.snapshot())
-	s.server.hold(a, s.conn)
+	s.server.hold(a, s.conn, false)
 	return s.give(a)
 }
 

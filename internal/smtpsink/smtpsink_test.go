@@ -41,6 +41,10 @@ func patient(t *testing.T) context.Context {
 	return ctx
 }
 
+func always(a smtpsink.Answer) func(smtpsink.Session) smtpsink.Answer {
+	return func(smtpsink.Session) smtpsink.Answer { return a }
+}
+
 // send delivers mail with the standard library's client, and returns at the first error.
 func send(t *testing.T, sink *smtpsink.Server, prepare func(c *smtp.Client) error) error {
 	t.Helper()
@@ -120,9 +124,6 @@ func TestCountsConnections(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	always := func(a smtpsink.Answer) func(smtpsink.Session) smtpsink.Answer {
-		return func(smtpsink.Session) smtpsink.Answer { return a }
-	}
 	refuse := always(smtpsink.Refuse(550, "5.1.1", "nobody\nhere"))
 	tests := map[string]struct {
 		config smtpsink.Config
@@ -190,6 +191,23 @@ func TestWaitHoldsTheAnswerBack(t *testing.T) {
 	close(release)
 	require.NoError(t, <-done)
 	require.Len(t, sink.Messages(), 1)
+}
+
+func TestNoticesAClientThatLeavesWhileItWaits(t *testing.T) {
+	t.Parallel()
+	wait := always(smtpsink.Answer{Wait: make(chan struct{})})
+	for name, config := range map[string]smtpsink.Config{
+		"Connect": {ConnectFunc: wait}, "Mail": {MailFunc: wait}, "Rcpt": {RcptFunc: wait}, "Data": {DataFunc: wait},
+	} {
+		sink := start(t, &config)
+		conn, err := net.Dial("tcp", sink.Addr())
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n\r\n.\r\n")
+		require.NoError(t, err)
+		require.NoError(t, sink.WaitOpen(patient(t), 1))
+		require.NoError(t, conn.Close())
+		require.NoError(t, sink.WaitOpen(patient(t), 0), name)
+	}
 }
 
 func TestCloseEndsWaiting(t *testing.T) {

@@ -5,6 +5,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,16 +115,22 @@ func (r *Registry) Events() []*Event {
 	return all
 }
 
+// Specs lists the specs of the transports that channels use, by name.
+func (r *Registry) Specs() []transports.Spec {
+	specs := map[string]transports.Spec{}
+	for _, e := range r.events {
+		for _, c := range e.Channels {
+			specs[c.Transport] = c.Spec
+		}
+	}
+	return slices.SortedFunc(maps.Values(specs), func(a, b transports.Spec) int { return strings.Compare(a.Name, b.Name) })
+}
+
 // Transports lists the names of the transports that channels use.
 func (r *Registry) Transports() []string {
 	var names []string
-	for _, e := range r.events {
-		for _, c := range e.Channels {
-			if !slices.Contains(names, c.Transport) {
-				names = append(names, c.Transport)
-			}
-		}
+	for _, spec := range r.Specs() {
+		names = append(names, spec.Name)
 	}
-	slices.Sort(names)
 	return names
 }

@@ -73,12 +73,12 @@ func runWithServer(ctx context.Context, args []string, words io.Writer) (code in
 			}
 		}()
 	}
-	return runCommand(args, env, signals)
+	return runCommand(ctx, args, env, signals)
 }
 
 // runCommand runs the command and passes SIGTERM on to it.
-func runCommand(args, env []string, signals <-chan os.Signal) (int, error) {
-	cmd := exec.Command(args[0], args[1:]...)
+func runCommand(ctx context.Context, args, env []string, signals <-chan os.Signal) (int, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {

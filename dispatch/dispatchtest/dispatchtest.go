@@ -1,0 +1,144 @@
+// Package dispatchtest delivers inside a test's transaction: the real pipeline with a clock that the test moves, and
+// transports in memory. Nothing is skipped and nothing is committed.
+//
+//	tx, _ := pool.Begin(ctx)
+//	defer tx.Rollback(ctx)
+//	kit := dispatchtest.New(t, tx, d)
+//	orders.TriggerTx(ctx, tx, CreateFromCart, order, nil)
+//	kit.Deliver()
+//	kit.Fake(transports.Email).Accepted() // what was sent
+//	kit.Advance(5 * time.Minute)          // what was delayed is due now
+package dispatchtest
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/transporttest"
+)
+
+// Kit delivers the receipts of one transaction. It is for one goroutine.
+type Kit struct {
+	tb       testing.TB
+	tx       pgx.Tx
+	store    *receipts.Store
+	pipeline *pipeline.Pipeline
+	lanes    []string
+	fakes    map[string]*transporttest.Fake
+	now      time.Time
+}
+
+// New returns a kit over tx, which must be in a migrated database. The transports given are used; every other one
+// that the declarations name is a [transporttest.Fake], except in_app, which is real. The clock starts at the
+// transaction's now().
+func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.Transport) *Kit {
+	tb.Helper()
+	k := &Kit{tb: tb, tx: tx, fakes: map[string]*transporttest.Fake{}}
+	k.check(tx.QueryRow(k.ctx(), "SELECT now()").Scan(&k.now))
+	k.store = receipts.New(&receipts.Config{NowFunc: func() time.Time { return k.now }})
+	all := slices.Clone(given)
+	for _, spec := range d.Registry().Specs() {
+		if slices.ContainsFunc(given, func(t transports.Transport) bool { return t.Name() == spec.Name }) {
+			continue
+		}
+		if spec.Name == transports.InApp {
+			all = append(all, inapp.New())
+			continue
+		}
+		k.fakes[spec.Name] = transporttest.NewFake(spec.Name, &transporttest.FakeConfig{Spec: spec})
+		all = append(all, k.fakes[spec.Name])
+	}
+	for _, name := range d.Registry().Transports() {
+		for _, priority := range receipts.Priorities() {
+			k.lanes = append(k.lanes, receipts.Lane(name, priority))
+		}
+	}
+	p, err := pipeline.New(&pipeline.Config{
+		Dispatcher: d, Transports: all, Store: k.store, Logger: slog.New(slog.DiscardHandler),
+	})
+	k.check(err)
+	k.pipeline = p
+	return k
+}
+
+// Fake is the transport in memory that stands for the one called name; nil if a transport was given for it.
+func (k *Kit) Fake(name string) *transporttest.Fake { return k.fakes[name] }
+
+// Now is the kit's clock.
+func (k *Kit) Now() time.Time { return k.now }
+
+// Advance moves the clock and delivers what is due by then.
+func (k *Kit) Advance(d time.Duration) {
+	k.tb.Helper()
+	k.now = k.now.Add(d)
+	k.Deliver()
+}
+
+// Deliver runs the pipeline until no receipt is due.
+func (k *Kit) Deliver() {
+	k.tb.Helper()
+	for {
+		_, err := k.store.Promote(k.ctx(), k.tx, k.lanes)
+		k.check(err)
+		claimed := 0
+		for _, lane := range k.lanes {
+			batch, err := k.store.Claim(k.ctx(), k.tx, receipts.ClaimParams{
+				Lane: lane, Own: []uuid.UUID{}, More: 1000, Lease: time.Hour, Worker: "dispatchtest",
+			})
+			k.check(err)
+			if len(batch.Receipts) == 0 {
+				continue
+			}
+			claimed += len(batch.Receipts)
+			k.check(k.pipeline.Run(k.ctx(), k.tx, batch))
+		}
+		if claimed == 0 {
+			return
+		}
+	}
+}
+
+// Receipts lists the receipts of an event in order of creation, without roots that became one receipt per recipient.
+func (k *Kit) Receipts(event uuid.UUID) []receipts.Receipt {
+	k.tb.Helper()
+	all, err := k.store.OfEvent(k.ctx(), k.tx, event)
+	k.check(err)
+	return slices.DeleteFunc(all, func(r receipts.Receipt) bool { return r.State == receipts.Expanded })
+}
+
+// Attempts lists the tries of a receipt.
+func (k *Kit) Attempts(receipt uuid.UUID) []receipts.Attempt {
+	k.tb.Helper()
+	attempts, err := k.store.Attempts(k.ctx(), k.tx, receipt)
+	k.check(err)
+	return attempts
+}
+
+// Decisions lists what the rules said about a receipt.
+func (k *Kit) Decisions(receipt uuid.UUID) []receipts.Decision {
+	k.tb.Helper()
+	decisions, err := k.store.Decisions(k.ctx(), k.tx, receipt)
+	k.check(err)
+	return decisions
+}
+
+// ctx is the test's own context, which ends only when the test does.
+func (k *Kit) ctx() context.Context { return k.tb.Context() }
+
+func (k *Kit) check(err error) {
+	k.tb.Helper()
+	if err != nil {
+		k.tb.Fatal(err)
+	}
+}
