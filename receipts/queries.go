@@ -264,3 +264,13 @@ const sqlDecisions = `
 SELECT decided_at, verdicts FROM carillon.decisions WHERE receipt_id = @id ORDER BY decided_at`
 
 const sqlEnsurePartitions = `SELECT carillon.ensure_partitions()`
+
+// sqlOfRecipient takes, beside the recipient's own, the roots that name nobody.
+const sqlOfRecipient = `
+SELECT ` + receiptColumns + `
+  FROM carillon.receipts r
+ WHERE r.event_id = @event_id
+   AND (r.recipient = @recipient
+        OR (r.recipient IS NULL AND r.address = @recipient)
+        OR (r.recipient IS NULL AND r.address IS NULL AND r.root_id IS NULL AND r.state <> 'expanded'))
+ ORDER BY r.id`

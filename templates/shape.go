@@ -31,10 +31,9 @@ type shapeField struct {
 	sometimes bool
 }
 
-var (
-	leaf     = &Shape{kind: leafShape}
-	anything = &Shape{kind: anyShape}
-)
+// leaf is a value without parts, anything one of which nothing is known.
+func leaf() *Shape     { return &Shape{kind: leafShape} }
+func anything() *Shape { return &Shape{kind: anyShape} }
 
 // Fields lists the names at the top level, sorted.
 func (s *Shape) Fields() []string { return slices.Sorted(maps.Keys(s.fields)) }
@@ -102,7 +101,7 @@ func (s *Shape) Merge(other *Shape) (merged *Shape, collisions []string) {
 // others is what fields hold that the shape does not list.
 func (s *Shape) others() *Shape {
 	if s.kind == anyShape {
-		return anything
+		return anything()
 	}
 	return s.rest
 }
@@ -138,7 +137,7 @@ func (s *Shape) field(name string) (shape *Shape, sometimes bool) {
 func (s *Shape) element() *Shape {
 	switch s.kind {
 	case anyShape:
-		return anything
+		return anything()
 	case listShape:
 		return s.elem
 	case objectShape:
@@ -153,5 +152,5 @@ func (s *Shape) anyField() *Shape {
 	if len(s.fields) == 0 && s.rest != nil {
 		return s.rest
 	}
-	return anything
+	return anything()
 }

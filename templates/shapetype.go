@@ -20,7 +20,7 @@ import (
 // writes its own JSON nothing is known, so it offers anything; one that writes a text is a scalar, and so is time.Time.
 func ShapeOfType(t reflect.Type) (*Shape, []error) {
 	if t == nil {
-		return anything, nil
+		return anything(), nil
 	}
 	r := typeReader{known: map[reflect.Type]*Shape{}}
 	shape := r.shape(t, t.String())
@@ -39,29 +39,29 @@ type typeReader struct {
 func (r *typeReader) shape(t reflect.Type, where string) *Shape {
 	for hops := 0; t.Kind() == reflect.Pointer; hops++ {
 		if hops > maxDepth {
-			return anything
+			return anything()
 		}
 		t = t.Elem()
 	}
 	switch {
 	case t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[json.Number]():
-		return leaf
+		return leaf()
 	case implements[json.Marshaler](t):
-		return anything
+		return anything()
 	case isLeafType(t):
-		return leaf
+		return leaf()
 	}
 	switch t.Kind() {
 	case reflect.Struct:
 		return r.structShape(t)
 	case reflect.Interface:
-		return anything
+		return anything()
 	case reflect.Map, reflect.Slice, reflect.Array:
 		return r.containerShape(t, where)
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
 		r.errs = append(r.errs, fmt.Errorf("%s is a %s, which JSON cannot hold", where, t.Kind()))
 	}
-	return leaf
+	return leaf()
 }
 
 // containerShape stores the shape before it follows the elements: type Tree []Tree is legal Go.
@@ -70,7 +70,7 @@ func (r *typeReader) containerShape(t reflect.Type, where string) *Shape {
 		return shape
 	}
 	if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !isLeafType(t.Elem()) {
-		return leaf // Base64.
+		return leaf() // Base64.
 	}
 	shape := &Shape{kind: listShape}
 	r.known[t] = shape

@@ -10,15 +10,15 @@ func ShapeOfValue(v any) *Shape { return shapeOfValue(reflect.ValueOf(v), 0) }
 func shapeOfValue(v reflect.Value, depth int) *Shape {
 	for hops := 0; v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer; hops++ {
 		if hops > maxDepth {
-			return anything
+			return anything()
 		}
 		v = v.Elem()
 	}
 	if !v.IsValid() || depth > maxDepth {
-		return anything
+		return anything()
 	}
 	if isLeafType(v.Type()) {
-		return leaf
+		return leaf()
 	}
 	switch v.Kind() {
 	case reflect.Map:
@@ -34,20 +34,20 @@ func shapeOfValue(v reflect.Value, depth int) *Shape {
 			}
 		}
 		if elem == nil {
-			elem = anything
+			elem = anything()
 		}
 		return &Shape{kind: listShape, elem: elem}
 	case reflect.Struct:
 		shape, _ := ShapeOfType(v.Type())
 		return shape
 	default:
-		return leaf
+		return leaf()
 	}
 }
 
 func shapeOfMap(v reflect.Value, depth int) *Shape {
 	if v.Type().Key().Kind() != reflect.String {
-		return anything
+		return anything()
 	}
 	shape := &Shape{kind: objectShape, fields: map[string]shapeField{}}
 	for key, value := range v.Seq2() {
@@ -62,7 +62,7 @@ func union(a, b *Shape) *Shape {
 	case a == b:
 		return a
 	case a.kind != b.kind || a.rest != nil || b.rest != nil:
-		return anything
+		return anything()
 	case a.kind == listShape:
 		return &Shape{kind: listShape, elem: union(a.elem, b.elem)}
 	case a.kind != objectShape:

@@ -24,6 +24,7 @@ var layers = map[string][]string{
 		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",
 	},
 	"dispatch/config":            {"dispatch", "dispatch/people", "transports", "templates"},
+	"dispatch/hook":              nil,
 	"dispatch/people":            {"dispatch/internal/sqltext"},
 	"dispatch/internal/registry": {"dispatch/people", "receipts", "templates", "transports"},
 	"dispatch/internal/sqltext":  nil,
@@ -40,6 +41,7 @@ var layers = map[string][]string{
 	},
 
 	"internal/archtest":    nil,
+	"internal/cli":         nil,
 	"internal/dbtest":      {"internal/pgdev", "migrations"},
 	"internal/egress":      nil,
 	"internal/pgdev":       nil,

@@ -45,13 +45,19 @@ func (c *conn) watch() (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		var b [1]byte
-		n, err := c.Conn.Read(b[:])
-		c.mu.Lock()
-		c.early = append(c.early, b[:n]...)
-		c.mu.Unlock()
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = c.Close()
+		var b [512]byte
+		for {
+			n, err := c.Conn.Read(b[:])
+			c.mu.Lock()
+			c.early = append(c.early, b[:n]...)
+			c.mu.Unlock()
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return
+			}
+			if err != nil {
+				_ = c.Close()
+				return
+			}
 		}
 	}()
 	return func() {

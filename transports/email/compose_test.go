@@ -196,6 +196,8 @@ func TestNames(t *testing.T) {
 		"Zoë":                         "Zoë",
 		`Robert "Bob"; <x>, y`:        `Robert "Bob"; <x>, y`,
 		"Eve\r\nBcc: m@example.com":   "Eve Bcc: m@example.com",
+		`a\b`:                         `a\b`,
+		`é\b`:                         "é＼b",
 		"=?utf-8?q?Eve?=":             "= ?utf-8?q?Eve?=",
 		"a \x00\x1b b":                "a b",
 		strings.Repeat("漢", 200):      strings.Repeat("漢", 127) + "…",
@@ -278,6 +280,7 @@ func FuzzCompose(f *testing.F) {
 	f.Add("a\r\nBcc: x@example.com", "\r\n.\r\n", "--boundary", "Eve\r\nBcc: x", "a@b\r\nc", "x\r\ny")
 	f.Add("=?utf-8?q?=0D=0A?=", "\x00", "<blockquote><b>"+strings.Repeat("x", 100), "=?x?=", `"a b"@example.com`, "")
 	f.Add(strings.Repeat(" a", 300), strings.Repeat("\r", 99), "", strings.Repeat("\" ", 99), "ü@ü.example", "a@b")
+	f.Add("x", "x", "", "\xff\\D\xff", "0@0", "a@b")
 	transport := newTransport(f, &email.Config{SMTP: "smtp://localhost:25"})
 	f.Fuzz(func(t *testing.T, subject, text, html, name, address, from string) {
 		m := newMessage()

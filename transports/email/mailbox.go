@@ -75,6 +75,10 @@ func displayName(name string) string {
 		return r
 	}, strings.ToValidUTF8(name, "\uFFFD"))
 	name = strings.ReplaceAll(strings.Join(strings.Fields(name), " "), "=?", "= ?")
+	if !isASCII(name) {
+		// net/mail puts a backslash into an encoded word as it is, and cannot read that itself.
+		name = strings.ReplaceAll(name, `\`, "＼")
+	}
 	return truncate(name, maxName)
 }
 

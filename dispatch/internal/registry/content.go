@@ -103,6 +103,9 @@ func (b *builder) compile(path, name, source string, event EventSource, shape *t
 	for _, missing := range shape.Missing(t.Variables()) {
 		b.problems.Add(path, "unknown placeholder %q (add the field to the payload or, in YAML, to the sample)", missing)
 	}
+	for _, sometimes := range shape.Uncertain(t.Variables()) {
+		b.problems.Add(path, "placeholder %q is not in every payload (give it a default: {{ %s | default \"…\" }})", sometimes, sometimes)
+	}
 	if name == transports.FieldFrom || name == transports.FieldReplyTo {
 		if _, err := mail.ParseAddress(source); err != nil && len(t.Variables()) == 0 {
 			b.problems.Add(path, "not a mailbox (write it as Name <user@example.com>)")

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `carillon dispatches notifications from Postgres: applications emit events inside their own
+transactions, workers deliver them, and every delivery, or its absence, can be explained.
+
+The database is named by --database-url, else by DATABASE_URL, else by database_url of the file that
+--config names. People see the last eight hex digits of ids, which commands take in place of whole ones;
+--json shows whole ids.`
+
+// newRoot builds the whole tree of commands.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "carillon",
+		Short:         "One event, every bell",
+		Long:          rootLong,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return usagef("unknown command %q (did you mean %s?)", args[0], near[0])
+			}
+			return usagef("unknown command %q", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.databaseURL, "database-url", "", "the database (default $DATABASE_URL)")
+	flags.StringVar(&a.configPath, "config", "", "the declarations, a carillon.yaml")
+	flags.BoolVar(&a.json, "json", false, "write JSON: one object, or one line per row")
+	root.AddCommand(
+		newEmitCommand(a),
+		newHookCommand(a),
+		newMigrateCommand(a),
+		newPeopleCommand(a),
+		newPreferencesCommand(a),
+		newReceiptsCommand(a),
+		newVersionCommand(a),
+		newWhyCommand(a),
+	)
+	return root
+}

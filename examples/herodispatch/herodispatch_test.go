@@ -1,0 +1,212 @@
+package herodispatch_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/examples/herodispatch"
+	"github.com/carillon-notify/carillon/internal/dbtest"
+	"github.com/carillon-notify/carillon/receipts"
+)
+
+// bundle is an office with a reporter, a dispatcher and two heroes.
+type bundle struct {
+	*herodispatch.App
+	ctx        context.Context
+	pool       *pgxpool.Pool
+	dispatcher *dispatch.Dispatcher
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	ctx := t.Context()
+	pool := dbtest.Pool(t)
+	require.NoError(t, herodispatch.Install(ctx, pool))
+	d, err := herodispatch.NewDispatcher()
+	require.NoError(t, err)
+	b := &bundle{App: herodispatch.New(pool, d, nil), ctx: ctx, pool: pool, dispatcher: d}
+	b.populate(t, b.App)
+	return b
+}
+
+func (b *bundle) populate(t *testing.T, app *herodispatch.App) {
+	t.Helper()
+	for _, p := range []herodispatch.Person{
+		{ID: "noor", Name: "Noor Haddad", Email: "noor@example.com", Role: herodispatch.Citizen},
+		{ID: "ines", Name: "Ines Duarte", Email: "ines@example.com", Role: herodispatch.Dispatcher, OnDuty: true},
+	} {
+		require.NoError(t, app.AddPerson(b.ctx, p))
+	}
+	for id, alias := range map[string]string{"mara": "Northwind", "teo": "Lodestone"} {
+		hero, err := app.RegisterHero(b.ctx, id, id+"@example.com", herodispatch.HeroDetails{
+			Name: id, Alias: alias, Powers: []string{"flight"},
+		})
+		require.NoError(t, err)
+		require.Equal(t, herodispatch.HeroAvailable, hero.Status)
+	}
+}
+
+func (b *bundle) report(t *testing.T) herodispatch.Incident {
+	t.Helper()
+	incident, err := b.ReportIncident(b.ctx, herodispatch.Report{
+		Reporter: "noor", Type: "flood", Description: "The river is in the street.", Location: "Quay 4",
+	})
+	require.NoError(t, err)
+	return incident
+}
+
+func (b *bundle) assign(t *testing.T, incident uuid.UUID, hero string) herodispatch.Assignment {
+	t.Helper()
+	assigned, err := b.AssignHero(b.ctx, incident, hero)
+	require.NoError(t, err)
+	return assigned
+}
+
+func (b *bundle) heroIs(t *testing.T, id string, status herodispatch.HeroStatus) {
+	t.Helper()
+	hero, err := b.Hero(b.ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, status, hero.Status)
+}
+
+func (b *bundle) heroCountIs(t *testing.T, incident uuid.UUID, count int) {
+	t.Helper()
+	now, err := b.Incident(b.ctx, incident)
+	require.NoError(t, err)
+	require.Equal(t, count, now.HeroCount)
+}
+
+// events counts the occurrences of each event.
+func (b *bundle) events(t *testing.T) map[string]int {
+	t.Helper()
+	rows, err := b.pool.Query(b.ctx, `SELECT name, count(*) FROM carillon.events GROUP BY name`)
+	require.NoError(t, err)
+	defer rows.Close()
+	counts := map[string]int{}
+	for rows.Next() {
+		var name string
+		var count int
+		require.NoError(t, rows.Scan(&name, &count))
+		counts[name] = count
+	}
+	require.NoError(t, rows.Err())
+	return counts
+}
+
+func TestInstallMayBeRepeated(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	incident := b.report(t)
+	var group errgroup.Group
+	for range 4 {
+		group.Go(func() error { return herodispatch.Install(b.ctx, b.pool) })
+	}
+	require.NoError(t, group.Wait())
+	_, err := b.Incident(b.ctx, incident.ID)
+	require.NoError(t, err, "what was there stays")
+}
+
+func TestInstallOfSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Pool(t)
+	var group errgroup.Group
+	for range 4 {
+		group.Go(func() error { return herodispatch.Install(t.Context(), pool) })
+	}
+	require.NoError(t, group.Wait())
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	incident := b.report(t)
+	require.Equal(t, herodispatch.IncidentReported, incident.Status)
+	require.Equal(t, herodispatch.Medium, incident.Priority, "the default")
+	require.False(t, incident.ReportedAt.IsZero())
+	require.Nil(t, incident.DispatchedAt)
+	require.Nil(t, incident.ClosedAt)
+
+	whole := herodispatch.Report{Reporter: "noor", Type: "fire", Description: "It burns.", Location: "Mill"}
+	for field, broken := range map[string]func(*herodispatch.Report){
+		"reporter":    func(r *herodispatch.Report) { r.Reporter = "" },
+		"type":        func(r *herodispatch.Report) { r.Type = "" },
+		"description": func(r *herodispatch.Report) { r.Description = "" },
+		"location":    func(r *herodispatch.Report) { r.Location = "" },
+		"priority":    func(r *herodispatch.Report) { r.Priority = "urgent" },
+	} {
+		report := whole
+		broken(&report)
+		_, err := b.ReportIncident(b.ctx, report)
+		var invalid *herodispatch.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, field, invalid.Field)
+	}
+	whole.Reporter = "nobody"
+	_, err := b.ReportIncident(b.ctx, whole)
+	require.ErrorIs(t, err, herodispatch.ErrNotFound)
+	require.Equal(t, map[string]int{"incidents.reported": 1}, b.events(t), "refused reports leave no event")
+}
+
+func TestInvalidPeople(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var invalid *herodispatch.InvalidError
+	require.ErrorAs(t, b.AddPerson(b.ctx, herodispatch.Person{Role: herodispatch.Citizen}), &invalid)
+	require.ErrorAs(t, b.AddPerson(b.ctx, herodispatch.Person{ID: "x", Role: "villain"}), &invalid)
+	_, err := b.RegisterHero(b.ctx, "", "", herodispatch.HeroDetails{Name: "A", Alias: "B"})
+	require.ErrorAs(t, err, &invalid)
+	_, err = b.RegisterHero(b.ctx, "x", "", herodispatch.HeroDetails{Name: "A"})
+	require.ErrorAs(t, err, &invalid)
+	_, err = b.UpdateHero(b.ctx, "nobody", herodispatch.HeroDetails{Name: "A", Alias: "B"})
+	require.ErrorIs(t, err, herodispatch.ErrNotFound)
+}
+
+func TestCitiesDoNotMeet(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := herodispatch.New(b.pool, b.dispatcher, &herodispatch.Config{City: "other"})
+	b.populate(t, other)
+	incident := b.report(t)
+
+	_, err := other.Incident(b.ctx, incident.ID)
+	require.ErrorIs(t, err, herodispatch.ErrNotFound)
+	_, err = other.CloseIncident(b.ctx, incident.ID)
+	require.ErrorIs(t, err, herodispatch.ErrNotFound)
+	_, err = other.AssignHero(b.ctx, incident.ID, "mara")
+	require.ErrorIs(t, err, herodispatch.ErrNotFound)
+	assigned := b.assign(t, incident.ID, "mara")
+	_, err = other.UnassignHero(b.ctx, assigned.ID)
+	require.ErrorIs(t, err, herodispatch.ErrNotFound)
+	hero, err := other.Hero(b.ctx, "mara")
+	require.NoError(t, err)
+	require.Equal(t, herodispatch.HeroAvailable, hero.Status, "a namesake in another city")
+}
+
+func TestEventsNameTenantActorAndThing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := herodispatch.New(b.pool, b.dispatcher, &herodispatch.Config{City: "other"})
+	b.populate(t, other)
+	incident, err := other.As("ines").ReportIncident(b.ctx, herodispatch.Report{
+		Reporter: "noor", Type: "fire", Description: "It burns.", Location: "Mill",
+	})
+	require.NoError(t, err)
+	store := receipts.New(nil)
+	list, err := store.List(b.ctx, b.pool, receipts.Filter{Event: "incidents.reported"})
+	require.NoError(t, err)
+	require.Len(t, list, 3, fmt.Sprint(list))
+	event, err := store.GetEvent(b.ctx, b.pool, list[0].EventID)
+	require.NoError(t, err)
+	require.Equal(t, "other", event.Tenant)
+	require.Equal(t, "ines", event.Actor)
+	require.Equal(t, "incidents", event.ResourceType)
+	require.Equal(t, incident.ID.String(), event.ResourceID)
+}
