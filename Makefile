@@ -81,7 +81,7 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities in what we call
 
 .PHONY: bench
 bench: ## measure throughput and latency on a Postgres that really writes to disk
-	$(PGRUN) -durable -- go run ./bench
+	go run ./bench
 
 # Go's fuzzer may fail when its time ends (golang/go#75804). Such an end, without an input, gets one more try.
 .PHONY: fuzz

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -17,12 +16,14 @@ func Example() {
 	ctx := context.Background()
 	server, err := pgdev.Start(ctx, &pgdev.Config{InMemory: true})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer func() { _ = server.Stop(ctx) }()
 	pool, err := pgxpool.New(ctx, server.DSN())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer pool.Close()
 
@@ -30,7 +31,8 @@ func Example() {
 	fmt.Println(err, errors.Is(err, migrations.ErrSchemaMissing))
 	report, err := migrations.Up(ctx, pool, nil)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("first:", report.Migrations[0])
 	fmt.Println(migrations.Check(ctx, pool))

@@ -149,6 +149,7 @@ type set struct {
 	compatibility int
 }
 
+// released is what this program brings. It panics if the embedded folder has another name, which no test would survive.
 func released() set {
 	files, err := fs.Sub(FS, "sql")
 	if err != nil { // Only a name that is no path does that.

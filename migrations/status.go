@@ -24,7 +24,8 @@ type Querier interface {
 }
 
 // Fingerprint identifies the schema that [Up] makes: it is the hash of all migrations, River's included. Two programs
-// with the same fingerprint may share a database that was made once, as a template for tests.
+// with the same fingerprint may share a database that was made once, as a template for tests. It panics if the files
+// that are part of the program cannot be read.
 func Fingerprint() string {
 	s := released()
 	hash := sha256.New()
@@ -45,7 +46,7 @@ func Fingerprint() string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// riverMigrations lists River's migrations in order.
+// riverMigrations lists River's migrations in order. It panics if River has no line of migrations.
 func riverMigrations() []rivermigrate.Migration {
 	// The list needs no database; only a line of migrations that River does not have is an error, and that is a constant.
 	migrator, err := rivermigrate.New(riverpgxv5.New(nil), nil)

@@ -38,6 +38,8 @@ type app struct {
 	databaseURL string
 	configPath  string
 	json        bool
+	// fallbackURL is the configuration's own database.
+	fallbackURL string
 }
 
 func newApp(in, out, err *os.File) *app {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -30,6 +32,8 @@ func newRoot(a *app) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetHelpCommand(newHelpCommand())
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -39,14 +43,36 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.configPath, "config", "", "the declarations, a carillon.yaml")
 	flags.BoolVar(&a.json, "json", false, "write JSON: one object, or one line per row")
 	root.AddCommand(
+		newDemoCommand(),
 		newEmitCommand(a),
 		newHookCommand(a),
 		newMigrateCommand(a),
 		newPeopleCommand(a),
 		newPreferencesCommand(a),
+		newPublishCommand(a),
 		newReceiptsCommand(a),
 		newVersionCommand(a),
 		newWhyCommand(a),
+		newWorkerCommand(a),
 	)
 	return root
+}
+
+// newHelpCommand replaces cobra's, which answers a wrong name with success.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return &usageError{err}
+			}
+			if len(rest) > 0 {
+				return usagef("there is no command %q to explain", strings.Join(args, " "))
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
 }

@@ -79,8 +79,10 @@ type loader struct {
 func (l *loader) load() (*File, error) {
 	d := &decoder{report: l.report}
 	d.decodeDocument(l.root, &l.doc)
+	l.settle()
 	l.checkSettings()
 	built := l.buildTransports()
+	l.settle()
 	dispatcher := l.declare()
 	if problems := l.problems(); problems != nil {
 		closeAll(built)
@@ -89,6 +91,14 @@ func (l *loader) load() (*File, error) {
 	return &File{
 		DatabaseURL: l.doc.DatabaseURL, Dispatcher: dispatcher, Transports: built, Worker: l.doc.Worker,
 	}, nil
+}
+
+// refuse notes a problem at the place of a path, unless what an earlier step found there is its cause.
+func (l *loader) refuse(path, format string, args ...any) {
+	if l.covered(path) {
+		return
+	}
+	l.add(l.root.place(path), path, format, args...)
 }
 
 // closeAll releases transports that nobody will use. Nothing was sent, so that there is nothing to wait for.

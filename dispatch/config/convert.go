@@ -18,7 +18,7 @@ type converter struct {
 }
 
 func (c *converter) convert(from ast.Node, path string) *node {
-	at := place(from)
+	at := where(from)
 	switch v := from.(type) {
 	case nil, *ast.NullNode:
 		return &node{at: at, size: 1}
@@ -52,12 +52,12 @@ func (c *converter) convert(from ast.Node, path string) *node {
 func (c *converter) mapping(values []*ast.MappingValueNode, flow bool, at position, path string) *node {
 	m := &node{kind: mapping, at: at, size: 1}
 	if !flow && len(values) > 0 {
-		m.at = place(values[0].Key)
+		m.at = where(values[0].Key)
 	}
 	var merged []*node
 	first := map[string]position{}
 	for _, v := range values {
-		at := place(v.Key)
+		at := where(v.Key)
 		if _, ok := v.Key.(*ast.MergeKeyNode); ok {
 			merged = append(merged, c.mergedBy(v.Value, at, path)...)
 			continue
@@ -67,13 +67,13 @@ func (c *converter) mapping(values []*ast.MappingValueNode, flow bool, at positi
 			c.add(at, path, "a key must be a single word")
 			continue
 		}
-		where := join(path, key)
+		inner := join(path, key)
 		if other, taken := first[key]; taken {
-			c.add(at, where, "the key is there twice (first in line %d)", other.line)
+			c.add(at, inner, "the key is there twice (first in line %d)", other.line)
 			continue
 		}
 		first[key] = at
-		value := c.convert(v.Value, where)
+		value := c.convert(v.Value, inner)
 		if value.kind != scalar {
 			value = value.movedTo(at)
 		}
@@ -149,8 +149,8 @@ func keyOf(key ast.Node) (string, bool) {
 	return s.GetToken().Value, true
 }
 
-// place is where a node of the parser's tree stands.
-func place(n ast.Node) position {
+// where is the place of a node of the parser's tree.
+func where(n ast.Node) position {
 	var t *token.Token
 	if n != nil {
 		t = n.GetToken()

@@ -16,8 +16,10 @@ type position struct {
 
 // report collects what is wrong.
 type report struct {
-	file    string
-	found   []Problem
+	file  string
+	found []Problem
+	// causes counts those of found that later ones can follow from; see settle.
+	causes  int
 	secrets []string
 }
 
@@ -27,14 +29,18 @@ func (r *report) add(at position, path, format string, args ...any) {
 	})
 }
 
-// reported says whether there is a problem at path or below it.
+// settle ends a step: from here on, what it found is a cause of which later steps need not repeat the consequences.
+// Within a step one place may have several problems.
+func (r *report) settle() { r.causes = len(r.found) }
+
+// reported says whether an earlier step found a problem at path or below it.
 func (r *report) reported(path string) bool {
-	return slices.ContainsFunc(r.found, func(p Problem) bool { return within(p.Path, path) })
+	return slices.ContainsFunc(r.found[:r.causes], func(p Problem) bool { return within(p.Path, path) })
 }
 
-// covered says whether there is a problem at path or above it, of which one more would only be the consequence.
+// covered says whether an earlier step found a problem at path or above it.
 func (r *report) covered(path string) bool {
-	return slices.ContainsFunc(r.found, func(p Problem) bool { return p.Path != "" && within(path, p.Path) })
+	return slices.ContainsFunc(r.found[:r.causes], func(p Problem) bool { return p.Path != "" && within(path, p.Path) })
 }
 
 // within says whether path is the place above, or below it.

@@ -40,7 +40,7 @@ func parseSource(r *report, source []byte, env func(string) (string, bool)) *nod
 		return nil
 	}
 	if len(documents) > 1 {
-		r.add(bodyAt(documents[1]), "", "the file has a second document (put everything into one)")
+		r.add(where(documents[1].Body), "", "the file has a second document (put everything into one)")
 		return nil
 	}
 	c := &converter{report: r, env: env, anchors: map[string]*node{}}
@@ -56,8 +56,8 @@ func parseSource(r *report, source []byte, env func(string) (string, bool)) *nod
 	return root
 }
 
-// parseYAML reports one problem if the text is not YAML. The parser has panicked on malformed text before; that must
-// not end a process that could go on with the configuration it has.
+// parseYAML reports one problem if the text is not YAML. A panic of the parser on text that it does not
+// expect is such a problem, too: it must not end a process that could go on with the configuration it has.
 func parseYAML(r *report, text string) (documents []*ast.DocumentNode) {
 	defer func() {
 		if recover() != nil {
@@ -123,10 +123,3 @@ func reportSyntax(r *report, err error, lines []string) {
 
 // bareReference is a reference without quotes in a flow mapping or sequence.
 var bareReference = regexp.MustCompile(`[{\[,][^"']*[:,\[]\s*\$\{`)
-
-func bodyAt(document *ast.DocumentNode) position {
-	if t := document.Body.GetToken(); t != nil && t.Position != nil {
-		return position{t.Position.Line, t.Position.Column}
-	}
-	return start
-}

@@ -45,7 +45,7 @@ type Kit struct {
 func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.Transport) *Kit {
 	tb.Helper()
 	k := &Kit{tb: tb, tx: tx, fakes: map[string]*transporttest.Fake{}}
-	k.check(tx.QueryRow(k.ctx(), "SELECT now()").Scan(&k.now))
+	k.check(tx.QueryRow(k.ctx(), sqlNow).Scan(&k.now))
 	k.store = receipts.New(&receipts.Config{NowFunc: func() time.Time { return k.now }})
 	all := slices.Clone(given)
 	for _, spec := range d.Registry().Specs() {

@@ -136,13 +136,14 @@ const childVariable = "CARILLON_TEST_EMIT_AND_DIE"
 
 func TestMain(m *testing.M) {
 	if dsn := os.Getenv(childVariable); dsn != "" {
-		emitAndDie(dsn)
+		fmt.Fprintln(os.Stderr, emitAndDie(dsn))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
-// emitAndDie commits one event and kills its own process at once.
-func emitAndDie(dsn string) {
+// emitAndDie commits one event and kills its own process at once. It returns only if that failed.
+func emitAndDie(dsn string) error {
 	pool, err := pgxpool.New(context.Background(), dsn)
 	if err == nil {
 		var d *dispatch.Dispatcher
@@ -152,8 +153,7 @@ func emitAndDie(dsn string) {
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}

@@ -19,7 +19,7 @@ var confinements = []confinement{
 	{"github.com/jhillyerd/enmime", []string{"internal/smtpsink"}},
 	{"github.com/slack-go/slack", []string{"transports/slack"}},
 	{"github.com/bwmarrin/discordgo", []string{"transports/discord"}},
-	{"github.com/riverqueue", []string{"dispatch/worker", "migrations"}},
+	{"github.com/riverqueue", []string{"dispatch/worker", "migrations", "bench"}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
 	{"github.com/jedib0t/go-pretty", []string{"cmd/..."}},
 	{"github.com/goccy/go-yaml", []string{"dispatch/config", "cmd/..."}},

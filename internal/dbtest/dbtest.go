@@ -69,17 +69,17 @@ func (uncommittable) Commit(context.Context) error { return errCommit }
 // connections to it.
 func DSN(tb testing.TB) string {
 	tb.Helper()
-	return own(tb, (*server).clone)
+	return own(tb, func(s *server) func(context.Context) (string, error) { return s.clone })
 }
 
 // EmptyDSN is [DSN] for a database without our schema.
 func EmptyDSN(tb testing.TB) string {
 	tb.Helper()
-	return own(tb, (*server).createEmpty)
+	return own(tb, func(s *server) func(context.Context) (string, error) { return s.createEmpty })
 }
 
 // own makes a database for one test.
-func own(tb testing.TB, createFunc func(*server, context.Context) (string, error)) string {
+func own(tb testing.TB, createFunc func(s *server) func(context.Context) (string, error)) string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
@@ -87,7 +87,7 @@ func own(tb testing.TB, createFunc func(*server, context.Context) (string, error
 	if err != nil {
 		tb.Fatalf("dbtest: %v", err)
 	}
-	name, err := createFunc(server, ctx)
+	name, err := createFunc(server)(ctx)
 	if err != nil {
 		tb.Fatalf("dbtest: %v", err)
 	}

@@ -24,6 +24,7 @@ func fakeDocker(t *testing.T, script string) (log string) {
 	return log
 }
 
+// not parallel: it sets the environment
 func TestDockerWithoutADaemonIsPassedOver(t *testing.T) {
 	for name, script := range map[string]string{"Refuses": "exit 1", "Hangs": "exec sleep 60"} {
 		t.Run(name, func(t *testing.T) {
@@ -37,6 +38,7 @@ func TestDockerWithoutADaemonIsPassedOver(t *testing.T) {
 	}
 }
 
+// not parallel: it sets the environment
 func TestDockerContainerThatFailsIsRemoved(t *testing.T) {
 	log := fakeDocker(t, `case "$1" in version) echo 28.0;; run) echo no such image >&2; exit 125;; esac`)
 	_, err := pgdev.StartDocker(t.Context())

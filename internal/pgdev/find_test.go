@@ -49,6 +49,7 @@ func TestFind(t *testing.T) {
 	require.ErrorContains(t, err, "does not tell its version")
 }
 
+// not parallel: it sets the environment
 func TestFindObeysTheVariable(t *testing.T) {
 	good := programs(t, "16.1", "initdb", "postgres")
 	t.Setenv(pgdev.EnvBin, good)

@@ -104,6 +104,7 @@ func TestServerAnswersAndStopLeavesNothing(t *testing.T) {
 	require.ErrorContains(t, server.Restart(t.Context()), "it was stopped")
 }
 
+// not parallel: it sets the environment
 func TestInMemory(t *testing.T) {
 	memory := pgdev.MemoryBase()
 	if memory == "" {
@@ -211,6 +212,7 @@ func TestNoWayTellsWhatToDo(t *testing.T) {
 	}
 }
 
+// not parallel: it sets the environment
 func TestURLHonoursTheVariable(t *testing.T) {
 	const existing = "postgres://somebody@example.com/db"
 	t.Setenv(pgdev.EnvURL, existing)

@@ -72,7 +72,7 @@ func Start(config *Config) (*Server, error) {
 		s.smtp.TLSConfig = tlsConfig
 	}
 
-	tcp, err := net.Listen("tcp", cfg.Addr)
+	tcp, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("smtpsink: listen: %w", err)
 	}

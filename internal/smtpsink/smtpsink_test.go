@@ -45,6 +45,14 @@ func always(a smtpsink.Answer) func(smtpsink.Session) smtpsink.Answer {
 	return func(smtpsink.Session) smtpsink.Answer { return a }
 }
 
+func dial(t *testing.T, sink *smtpsink.Server) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", sink.Addr())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 // send delivers mail with the standard library's client, and returns at the first error.
 func send(t *testing.T, sink *smtpsink.Server, prepare func(c *smtp.Client) error) error {
 	t.Helper()
@@ -108,10 +116,7 @@ func TestCountsConnections(t *testing.T) {
 	ctx := patient(t)
 	conns := make([]net.Conn, 3)
 	for i := range conns {
-		var err error
-		conns[i], err = net.Dial("tcp", sink.Addr())
-		require.NoError(t, err)
-		defer func() { _ = conns[i].Close() }()
+		conns[i] = dial(t, sink)
 	}
 	require.NoError(t, sink.WaitOpen(ctx, 3))
 	require.NoError(t, conns[0].Close())
@@ -200,9 +205,8 @@ func TestNoticesAClientThatLeavesWhileItWaits(t *testing.T) {
 		"Connect": {ConnectFunc: wait}, "Mail": {MailFunc: wait}, "Rcpt": {RcptFunc: wait}, "Data": {DataFunc: wait},
 	} {
 		sink := start(t, &config)
-		conn, err := net.Dial("tcp", sink.Addr())
-		require.NoError(t, err)
-		_, err = io.WriteString(conn, "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n\r\n.\r\n")
+		conn := dial(t, sink)
+		_, err := io.WriteString(conn, "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n\r\n.\r\n")
 		require.NoError(t, err)
 		require.NoError(t, sink.WaitOpen(patient(t), 1))
 		require.NoError(t, conn.Close())
@@ -271,9 +275,7 @@ func TestImplicitTLS(t *testing.T) {
 	t.Parallel()
 	sink := start(t, &smtpsink.Config{TLS: smtpsink.ImplicitTLS})
 	require.Equal(t, "smtps://"+sink.Addr(), sink.URL())
-	conn, err := tls.Dial("tcp", sink.Addr(), &tls.Config{RootCAs: sink.CertPool()})
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
+	conn := tls.Client(dial(t, sink), &tls.Config{RootCAs: sink.CertPool(), ServerName: "localhost"})
 	c, err := smtp.NewClient(conn, "127.0.0.1")
 	require.NoError(t, err)
 	require.NoError(t, c.Noop())

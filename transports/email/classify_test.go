@@ -96,7 +96,7 @@ func TestRepliesAreClassified(t *testing.T) {
 			m := newMessage()
 			m.Attempt = max(tt.attempt, 1)
 			result, err := transport.Send(patient(t), m)
-			got := requireClass(t, tt.class, err)
+			got := classified(t, tt.class, err)
 			require.Zero(t, result)
 			require.Equal(t, tt.wait, got.RetryAfter)
 		})
@@ -115,7 +115,7 @@ func TestCutInTheMiddleOfTheMessage(t *testing.T) {
 	t.Parallel()
 	sink, transport := setup(t, &smtpsink.Config{BodyFunc: always(smtpsink.Answer{Cut: smtpsink.CutSilently})})
 	m := newMessage()
-	m.Content.Text = strings.Repeat("a line of a long message\n", 1<<20)
+	m.Content.Text = longText
 	_, err := transport.Send(patient(t), m)
 	requireClass(t, transports.Transient, err)
 	require.Empty(t, sink.Messages())
@@ -169,7 +169,7 @@ func script(t *testing.T, answers map[string]string) *email.Transport {
 
 func scriptAddr(t *testing.T, answers map[string]string, seen *atomic.Int32) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	t.Cleanup(func() {

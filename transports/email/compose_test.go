@@ -158,6 +158,16 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+func TestMarkupThatCannotBeReadIsSentWithTheSubjectAsItsText(t *testing.T) {
+	t.Parallel()
+	sink, transport := setup(t, nil)
+	m := newMessage()
+	m.Content.Text, m.Content.HTML = "", strings.Repeat("<div>", 5_000)+"x"
+	got := deliver(t, sink, transport, m)
+	require.Equal(t, m.Content.Subject, strings.TrimSpace(got.Text))
+	require.Equal(t, m.Content.HTML, strings.TrimSpace(got.HTML))
+}
+
 func TestSubjects(t *testing.T) {
 	t.Parallel()
 	sink, transport := setup(t, nil)

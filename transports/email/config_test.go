@@ -84,6 +84,23 @@ func TestSMTPURL(t *testing.T) {
 	}
 }
 
+func TestHELO(t *testing.T) {
+	t.Parallel()
+	for helo, ok := range map[string]bool{
+		"": true, "mail.example.com": true, "worker": true, "[192.0.2.1]": true, "[IPv6:2001:db8::1]": true,
+		"[192.0.2.1": false, "[x]": false, "a b": false, "a..b": false, "x\r\nMAIL FROM:<>": false,
+		strings.Repeat("a", 64) + ".example": false, strings.Repeat("a.", 200) + "example": false,
+	} {
+		transport, err := email.New(&email.Config{SMTP: "smtp://localhost", From: "shop@example.com", HELO: helo})
+		if !ok {
+			require.ErrorContains(t, err, "email: helo ", helo)
+			continue
+		}
+		require.NoError(t, err, helo)
+		require.NoError(t, transport.Close(t.Context()))
+	}
+}
+
 func TestConfigFromYAML(t *testing.T) {
 	t.Parallel()
 	const text = `

@@ -98,6 +98,7 @@ func (p *provider) Stall() <-chan struct{} {
 	return p.stalled
 }
 
+// not parallel: the suite looks for goroutines that were left behind
 func TestConformance(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		NewFunc: func(tb testing.TB) (transports.Transport, transporttest.Provider) {

@@ -131,9 +131,10 @@ func (c *conn) send(ctx context.Context, l *letter) (reply string, f *failure) {
 	c.clean = false
 	c.uses++
 	reply, f = c.transact(ctx, l)
-	if f == nil {
+	switch {
+	case f == nil || f.stage == stageCheck: // nothing is open: it was delivered, or not begun
 		c.clean = true
-	} else if f.refused() {
+	case f.refused():
 		c.socket.begin(resetTimeout)
 		c.clean = c.client.Reset() == nil
 	}

@@ -1,6 +1,7 @@
 package email
 
 import (
+	"context"
 	"net/textproto"
 
 	"github.com/carillon-notify/carillon/transports"
@@ -14,8 +15,7 @@ var Stages = []string{
 
 // ClassifyReply classifies a reply that no server here can be made to give.
 func ClassifyReply(at string, code int, text string, attempt int) *transports.Error {
-	//nolint:staticcheck // The context is of no matter to a reply.
-	return classify(newFailure(nil, stage(at), &textproto.Error{Code: code, Msg: text}), attempt)
+	return classify(newFailure(context.Background(), stage(at), &textproto.Error{Code: code, Msg: text}), attempt)
 }
 
 // Compose is the message as it would be sent.

@@ -141,9 +141,7 @@ func TestDeadIdleConnectionsCostOneDial(t *testing.T) {
 
 func TestGoodbyeOfTheServerCostsOneDial(t *testing.T) {
 	t.Parallel()
-	sink, transport := setup(t, &smtpsink.Config{MailFunc: func(s smtpsink.Session) smtpsink.Answer {
-		return smtpsink.Answer{}
-	}, DataFunc: always(smtpsink.Answer{Cut: smtpsink.CutAfterReply})})
+	sink, transport := setup(t, &smtpsink.Config{DataFunc: always(smtpsink.Answer{Cut: smtpsink.CutAfterReply})})
 	_, err := transport.Send(patient(t), newMessage())
 	require.NoError(t, err)
 	_, err = transport.Send(patient(t), newMessage())
@@ -155,7 +153,7 @@ func TestGoodbyeOfTheServerCostsOneDial(t *testing.T) {
 func TestTimeoutReplyOnAKeptConnectionCostsOneDial(t *testing.T) {
 	t.Parallel()
 	var mails atomic.Int32
-	sink, transport := setup(t, &smtpsink.Config{MailFunc: func(s smtpsink.Session) smtpsink.Answer {
+	sink, transport := setup(t, &smtpsink.Config{MailFunc: func(smtpsink.Session) smtpsink.Answer {
 		if mails.Add(1) == 2 {
 			return smtpsink.Answer{Code: 421, Enhanced: "4.4.2", Text: "timeout exceeded", Cut: smtpsink.CutAfterReply}
 		}

@@ -90,6 +90,7 @@ func TestEncryption(t *testing.T) {
 			requireClass(t, tt.class, err)
 			require.NotContains(t, err.Error(), "canary")
 			require.Empty(t, sink.Messages(), "no fall-back")
+			require.NoError(t, transport.Close(patient(t)))
 			require.NoError(t, sink.WaitOpen(patient(t), 0), "a failed set-up leaves no socket")
 		})
 	}
@@ -136,7 +137,7 @@ func TestSMTPUTF8(t *testing.T) {
 
 			without, transport := setup(t, nil)
 			_, err := transport.Send(patient(t), m)
-			e := requireClass(t, transports.Permanent, err)
+			e := classified(t, transports.Permanent, err)
 			require.Contains(t, e.Detail, "SMTPUTF8")
 			require.Empty(t, without.Messages())
 			deliver(t, without, transport, newMessage())

@@ -70,6 +70,7 @@ func (p *fakeProvider) Deliveries() []transporttest.Delivery {
 	return ds
 }
 
+// not parallel: the suite looks for goroutines that were left behind
 func TestFakeConforms(t *testing.T) {
 	transporttest.Run(t, transporttest.Harness{
 		NewFunc: func(testing.TB) (transports.Transport, transporttest.Provider) {

@@ -17,11 +17,14 @@ import (
 // viceEnv names the vice of the transport that TestVice runs the suite on, in a process of its own.
 const viceEnv = "CARILLON_TRANSPORTTEST_VICE"
 
+// not parallel: the suite looks for goroutines that were left behind
 func TestPagerConforms(t *testing.T) {
 	transporttest.Run(t, pagerHarness(""))
 }
 
 // TestVice fails by intention; only TestSuiteFindsVices starts it.
+//
+// not parallel: the suite looks for goroutines that were left behind
 func TestVice(t *testing.T) {
 	vice := os.Getenv(viceEnv)
 	if vice == "" {

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/carillon-notify/carillon/inbox"
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+const (
+	demoPoll = 100 * time.Millisecond
+	demoPage = 500
+)
+
+// demoReceipt is one line of what the demo prints.
+type demoReceipt struct {
+	Event      string          `json:"event"`
+	Channel    string          `json:"channel"`
+	Transport  string          `json:"transport"`
+	Recipient  string          `json:"recipient"`
+	State      receipts.State  `json:"state"`
+	Reason     receipts.Reason `json:"reason"`
+	Attempts   int             `json:"attempts"`
+	ID         uuid.UUID       `json:"id"`
+	EventID    uuid.UUID       `json:"event_id"`
+	MessageID  string          `json:"message_id,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	SendAt     *time.Time      `json:"send_at,omitempty"`
+	FinishedAt *time.Time      `json:"finished_at,omitempty"`
+}
+
+// demoFacts is everything that a run has left, gathered from three sides that do not know of each other: the receipts,
+// the mail server, and the inboxes.
+type demoFacts struct {
+	// Told are the names of the events that the story's actions cause, Events those of the occurrences that are stored.
+	Told, Events []string
+	// Receipts are in order of creation, without roots that became one receipt per recipient.
+	Receipts []demoReceipt
+	// Mails are the Message-IDs that the server read in the mail to this run's people.
+	Mails []string
+	// Notifications are the ids of the rows in this run's inboxes.
+	Notifications []uuid.UUID
+}
+
+// await gathers until every receipt has ended, or the deadline has come; then the facts show what has not.
+func (s *demoStage) await(ctx context.Context, t *demoTale, deadline time.Duration) (*demoFacts, error) {
+	limit, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	tick := time.NewTicker(demoPoll)
+	defer tick.Stop()
+	for {
+		found, err := s.receiptsSince(ctx, t.began)
+		if err != nil {
+			return nil, err
+		}
+		if allEnded(found) || limit.Err() != nil {
+			return s.gather(ctx, t, found)
+		}
+		select {
+		case <-tick.C:
+		case <-limit.Done():
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func allEnded(list []receipts.Receipt) bool {
+	for _, r := range list {
+		if !r.State.Terminal() {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
+// receiptsSince reads this run's receipts, roots included, in order of creation.
+func (s *demoStage) receiptsSince(ctx context.Context, began time.Time) ([]receipts.Receipt, error) {
+	var own []receipts.Receipt
+	filter := receipts.Filter{Expanded: true, Limit: demoPage}
+	for {
+		page, err := s.store.List(ctx, s.pool, filter)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page {
+			if r.Tenant == s.city && !r.CreatedAt.Before(began) {
+				own = append([]receipts.Receipt{r}, own...)
+			}
+		}
+		if len(page) < demoPage || page[len(page)-1].CreatedAt.Before(began) {
+			return own, nil
+		}
+		filter.Before = &page[len(page)-1].ID
+	}
+}
+
+// gather asks the other sides about what the receipts promise.
+func (s *demoStage) gather(ctx context.Context, t *demoTale, found []receipts.Receipt) (*demoFacts, error) {
+	f := &demoFacts{Told: t.events}
+	names := map[uuid.UUID]string{}
+	people := map[string]bool{}
+	for _, r := range found {
+		if _, known := names[r.EventID]; !known {
+			event, err := s.store.GetEvent(ctx, s.pool, r.EventID)
+			if err != nil {
+				return nil, err
+			}
+			names[r.EventID] = event.Name
+			f.Events = append(f.Events, event.Name)
+		}
+		if r.State == receipts.Expanded {
+			continue
+		}
+		people[r.Recipient] = true
+		f.Receipts = append(f.Receipts, s.line(r, names[r.EventID]))
+	}
+	for _, m := range s.sink.Messages() {
+		for _, to := range m.Session.To {
+			if strings.HasSuffix(to, "@"+s.domain) {
+				f.Mails = append(f.Mails, m.MessageID)
+			}
+		}
+	}
+	for person := range people {
+		rows, err := inbox.List(ctx, s.pool, s.city, person, demoPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range rows {
+			if names[n.EventID] != "" {
+				f.Notifications = append(f.Notifications, n.ID)
+			}
+		}
+	}
+	return f, nil
+}
+
+func (s *demoStage) line(r receipts.Receipt, event string) demoReceipt {
+	line := demoReceipt{
+		Event: event, Channel: r.Channel, Transport: r.Transport, Recipient: cmp.Or(r.Recipient, r.Address),
+		State: r.State, Reason: r.Reason, Attempts: r.Attempts, ID: r.ID, EventID: r.EventID,
+		CreatedAt: r.CreatedAt.UTC(), SendAt: inUTC(r.SendAt), FinishedAt: inUTC(r.FinishedAt),
+	}
+	if r.Transport == transports.Email && r.State == receipts.Sent {
+		// SMTP servers give mail no id of their own, so the Message-ID is what we have given it.
+		line.MessageID = cmp.Or(strings.Trim(r.ProviderMessageID, "<>"), r.ID.String()+"@"+s.domain)
+	}
+	return line
+}
+
+func inUTC(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	utc := t.UTC()
+	return &utc
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/receipts"
+)
+
+// shownReceipt is what `carillon receipts show --json` prints.
+type shownReceipt struct {
+	Event *receipts.Event `json:"event"`
+	*receipts.Account
+	Content *receipts.Body `json:"content,omitempty"`
+}
+
+func newReceiptsShowCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one receipt from its event to its end",
+		Long: `Show one receipt: its event, what each rule decided and by which row, every attempt, what it says, and when it
+is due next. ID is a whole id or its last eight hex digits.
+
+JSON: {"event": {…}, "receipt": {…}, "decisions": [{"decided_at": …, "verdicts": [{"rule": …, "verdict": …,
+"reason": …, "row": {"table": …, …}, "detail": …}]}], "attempts": [{…}], "rendered_at": …,
+"content": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …}}`,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return a.withSnapshot(ctx, func(tx pgx.Tx) error {
+				shown, err := findShown(ctx, tx, args[0])
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(shown)
+				}
+				return a.print(a.narrateReceipt(shown))
+			})
+		},
+	}
+}
+
+func findShown(ctx context.Context, db receipts.DB, text string) (*shownReceipt, error) {
+	store := receipts.New(nil)
+	id, err := store.FindReceipt(ctx, db, strings.ToLower(text))
+	if err != nil {
+		return nil, err
+	}
+	account, err := store.Account(ctx, db, id, pipeline.Rules())
+	if err != nil {
+		return nil, err
+	}
+	event, err := store.GetEvent(ctx, db, account.Receipt.EventID)
+	if err != nil {
+		return nil, err
+	}
+	body, err := store.Body(ctx, db, id)
+	if err != nil {
+		return nil, err
+	}
+	return &shownReceipt{Event: event, Account: account, Content: body}, nil
+}
+
+func (a *app) narrateReceipt(s *shownReceipt) string {
+	n := &narrator{app: a}
+	n.event(s.Event)
+	n.account(s.Account)
+	if s.Content == nil {
+		n.line(1, "content   none stored")
+		return n.String()
+	}
+	n.line(1, "content   as frozen at %s", when(s.Content.RenderedAt))
+	for _, field := range s.Content.Content.Fields() {
+		if *field.Value != "" {
+			n.text(2, field.Name, *field.Value)
+		}
+	}
+	return n.String()
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+
+	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/email"
+	"github.com/carillon-notify/carillon/transports/inapp"
+)
+
+// builders is every transport that this program brings, one a line.
+func builders() []config.Builder {
+	return []config.Builder{
+		{Spec: transports.EmailSpec(), New: configured(email.New)},
+		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
+	}
+}
+
+// configured makes a transport of its section in the file.
+func configured[C any, T transports.Transport](newFunc func(*C) (T, error)) func(func(any) error) (transports.Transport, error) {
+	return func(decode func(any) error) (transports.Transport, error) {
+		var c C
+		if err := decode(&c); err != nil {
+			return nil, err
+		}
+		built, err := newFunc(&c)
+		if err != nil {
+			return nil, err
+		}
+		return built, nil
+	}
+}
+
+// bare makes a transport that has nothing to configure.
+func bare[T transports.Transport](newFunc func() T) func(func(any) error) (transports.Transport, error) {
+	return func(func(any) error) (transports.Transport, error) { return newFunc(), nil }
+}
+
+// defaultConfig is the file that publish and worker read if --config names none.
+const defaultConfig = "carillon.yaml"
+
+// loadConfig reads the declarations.
+func (a *app) loadConfig() (*config.File, error) {
+	file, err := config.Load(cmp.Or(a.configPath, defaultConfig), builders())
+	if errors.Is(err, fs.ErrNotExist) && a.configPath == "" {
+		return nil, usagef("there is no %s here (name the declarations with --config)", defaultConfig)
+	}
+	return file, err
+}

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// document is the whole file. Its yaml tags are the keys: [Keys] and the problem of an unknown key read them, too.
+type document struct {
+	DatabaseURL transports.Secret   `yaml:"database_url"`
+	PublicURL   string              `yaml:"public_url"`
+	People      people              `yaml:"people"`
+	Audiences   map[string]audience `yaml:"audiences"`
+	Categories  map[string]category `yaml:"categories"`
+	// Transports are decoded by their builders.
+	Transports map[string]*node `yaml:"transports"`
+	Events     map[string]event `yaml:"events"`
+	Worker     Worker           `yaml:"worker"`
+}
+
+// people says where the application keeps them.
+type people struct {
+	SQL string `yaml:"sql"`
+}
+
+// audience has one of its keys.
+type audience struct {
+	Field string `yaml:"field"`
+	SQL   string `yaml:"sql"`
+	// Fixed maps transports to addresses.
+	Fixed map[string]string `yaml:"fixed"`
+}
+
+type category struct {
+	// Name is what people read.
+	Name      string `yaml:"name"`
+	Mandatory bool   `yaml:"mandatory"`
+}
+
+// event is a [dispatch.Event]; its fields are documented there.
+type event struct {
+	Category         string                        `yaml:"category"`
+	NotificationType string                        `yaml:"notification_type"`
+	Priority         string                        `yaml:"priority"`
+	ExpiresAfter     time.Duration                 `yaml:"expires_after"`
+	Sample           dispatch.Data                 `yaml:"sample"`
+	Channels         []channel                     `yaml:"channels"`
+	Content          transports.Content            `yaml:"content"`
+	ContentFor       map[string]transports.Content `yaml:"content_for"`
+}
+
+// channel is a [dispatch.Channel]; its fields are documented there.
+type channel struct {
+	Name      string             `yaml:"name"`
+	Transport string             `yaml:"transport"`
+	Audience  string             `yaml:"audience"`
+	Delay     time.Duration      `yaml:"delay"`
+	Policy    string             `yaml:"policy"`
+	Content   transports.Content `yaml:"content"`
+}
+
+// decodeDocument fills doc from the root of the file.
+func (d *decoder) decodeDocument(root *node, doc *document) {
+	d.decode(root, reflect.ValueOf(doc).Elem(), spot{})
+}

@@ -1,0 +1,122 @@
+package config_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/email"
+	"github.com/carillon-notify/carillon/transports/inapp"
+)
+
+// slackConfig has a field of every kind that a transport's configuration may have.
+type slackConfig struct {
+	WebhookURL transports.Secret `yaml:"webhook_url"`
+	Retries    uint8             `yaml:"retries"`
+	Ratio      float64           `yaml:"ratio"`
+	Verbose    *bool             `yaml:"verbose"`
+	Names      []string          `yaml:"names"`
+	Extra      map[string]any    `yaml:"extra"`
+	Hidden     func()            `yaml:"-"`
+}
+
+type slack struct {
+	slackConfig
+	closed bool
+}
+
+func (*slack) Name() string          { return "slack" }
+func (*slack) Spec() transports.Spec { return slackSpec() }
+func (*slack) Send(context.Context, transports.Message) (transports.Result, error) {
+	return transports.Result{}, nil
+}
+
+func (s *slack) Close(context.Context) error {
+	s.closed = true
+	return nil
+}
+
+func slackSpec() transports.Spec {
+	return transports.Spec{Name: "slack", Required: []string{transports.FieldMessage}, Uses: []string{transports.FieldTitle}}
+}
+
+func inAppBuilder() config.Builder {
+	return config.Builder{
+		Spec: transports.InAppSpec(), NoConfig: true,
+		New: func(func(any) error) (transports.Transport, error) { return inapp.New(), nil },
+	}
+}
+
+func emailBuilder() config.Builder {
+	return config.Builder{Spec: transports.EmailSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+		var c email.Config
+		if err := decode(&c); err != nil {
+			return nil, err
+		}
+		t, err := email.New(&c)
+		if err != nil {
+			return nil, err
+		}
+		return t, nil
+	}}
+}
+
+func slackBuilder() config.Builder {
+	return config.Builder{Spec: slackSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+		var s slack
+		if err := decode(&s.slackConfig); err != nil {
+			return nil, err
+		}
+		return &s, nil
+	}}
+}
+
+// two are the transports that Carillon brings; three are these and one that only this test has.
+func two() []config.Builder   { return []config.Builder{inAppBuilder(), emailBuilder()} }
+func three() []config.Builder { return append(two(), slackBuilder()) }
+
+func environment(name string) (string, bool) {
+	value, set := map[string]string{
+		"DATABASE_URL":      "postgres://localhost/shop",
+		"SLACK_WEBHOOK_URL": "https://hooks.example.com/services/T0PSECRET",
+		"PGPASSWORD":        "pg-s3cret",
+		"SMTP_PASSWORD":     "smtp-s3cret",
+		"SENDERS":           "12",
+		"WORD":              "orders",
+		"EMPTY":             "",
+	}[name]
+	return value, set
+}
+
+func testdata(t *testing.T, name string) []byte {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("testdata", name))
+	require.NoError(t, err)
+	return source
+}
+
+func parse(t *testing.T, source string) *config.File {
+	t.Helper()
+	file, err := config.Parse("carillon.yaml", []byte(source), three(), environment)
+	require.NoError(t, err)
+	return file
+}
+
+// problems are those of a source, as text.
+func problems(t *testing.T, source string, builders []config.Builder) []string {
+	t.Helper()
+	file, err := config.Parse("c.yaml", []byte(source), builders, environment)
+	require.Nil(t, file)
+	var all config.Problems
+	require.ErrorAs(t, err, &all)
+	lines := make([]string, len(all))
+	for i, p := range all {
+		lines[i] = p.String()
+	}
+	return lines
+}

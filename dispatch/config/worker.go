@@ -1,0 +1,64 @@
+package config
+
+import "time"
+
+// Worker is the section worker, field by field what dispatch/worker's Config takes. Zero means its default.
+type Worker struct {
+	// Senders is how many sends of a lane are under way at once.
+	Senders int `yaml:"senders"`
+	// Batch is how many receipts are claimed together; at most 1000.
+	Batch int `yaml:"batch"`
+	// Lease is how long a batch outlives its worker; at least 3s.
+	Lease time.Duration `yaml:"lease"`
+	// PollInterval finds due receipts whose wake-up was lost; at least 1ms.
+	PollInterval time.Duration `yaml:"poll_interval"`
+	// SendTimeout ends a send.
+	SendTimeout time.Duration `yaml:"send_timeout"`
+	// Grace is how long sends may finish after the worker is told to stop.
+	Grace time.Duration `yaml:"grace"`
+	// Retry says when a failed send is tried again.
+	Retry Retry `yaml:"retry"`
+}
+
+// Retry is the section worker.retry, field by field a pipeline.RetryPolicy. Zero means its default.
+type Retry struct {
+	// Base is the first wait.
+	Base time.Duration `yaml:"base"`
+	// Cap bounds every wait.
+	Cap time.Duration `yaml:"cap"`
+	// MaxAttempts ends the trying; at most 1000.
+	MaxAttempts int `yaml:"max_attempts"`
+}
+
+// checkWorker finds here what the worker would refuse or silently bend, because only here it has a place.
+func (l *loader) checkWorker() {
+	w := l.doc.Worker
+	for _, c := range []struct {
+		key         string
+		value, most int
+	}{
+		{"senders", w.Senders, 10_000},
+		{"batch", w.Batch, 1000},
+		{"retry.max_attempts", w.Retry.MaxAttempts, 1000},
+	} {
+		if c.value < 0 || c.value > c.most {
+			l.refuse("worker."+c.key, "%d is out of range (1 to %d; 0 is the default)", c.value, c.most)
+		}
+	}
+	for _, c := range []struct {
+		key   string
+		value time.Duration
+		least time.Duration
+	}{
+		{"lease", w.Lease, 3 * time.Second},
+		{"poll_interval", w.PollInterval, time.Millisecond},
+		{"send_timeout", w.SendTimeout, time.Millisecond},
+		{"grace", w.Grace, time.Millisecond},
+		{"retry.base", w.Retry.Base, time.Millisecond},
+		{"retry.cap", w.Retry.Cap, time.Millisecond},
+	} {
+		if c.value != 0 && c.value < c.least {
+			l.refuse("worker."+c.key, "%s is too short (at least %s; 0 is the default)", c.value, c.least)
+		}
+	}
+}

@@ -1,0 +1,3 @@
+package dispatchtest
+
+const sqlNow = `SELECT now()`
