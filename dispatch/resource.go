@@ -96,7 +96,7 @@ type Event[T any] struct {
 	// ContentFor replaces fields of Content for one transport.
 	ContentFor map[string]Content
 	// Sample is an example payload. With [Data] it also declares the fields that templates may read; every template
-	// is rendered with it when the dispatcher is built. Defaults to none.
+	// is rendered with it when the dispatcher is built, unless there is an EnrichFunc. Defaults to none.
 	Sample *T
 	// EnrichFunc adds what templates may read beyond the payload, when a message is rendered; see [Enrich].
 	EnrichFunc Enricher[T]

@@ -34,7 +34,7 @@ func (s *Store) Bind(ctx context.Context, db DB, token uuid.UUID, bindings []Bin
 	bodies := make([]*string, n)
 	rendered := make([]*time.Time, n)
 	for i, b := range bindings {
-		ids[i], recipients[i], addresses[i] = b.ID, b.Recipient, b.Address
+		ids[i], recipients[i], addresses[i] = b.ID, storable(b.Recipient), storable(b.Address)
 		if b.Body == nil {
 			continue
 		}
@@ -42,7 +42,7 @@ func (s *Store) Bind(ctx context.Context, db DB, token uuid.UUID, bindings []Bin
 		if err != nil {
 			return nil, fmt.Errorf("encode content of receipt %s: %w", b.ID, err)
 		}
-		text := string(raw)
+		text := storableJSON(raw)
 		bodies[i], rendered[i] = &text, &b.Body.RenderedAt
 	}
 	rows, err := db.Query(ctx, sqlBind, pgx.StrictNamedArgs{

@@ -13,23 +13,27 @@ WITH j AS MATERIALIZED (
    LIMIT @more
      FOR UPDATE SKIP LOCKED),
 t AS MATERIALIZED (
-  SELECT r.id, r.state, r.reason, r.due_at
+  SELECT r.id, r.state, r.reason, r.job_id,
+         r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now()) AS claimable,
+         r.state IN ('pending', 'waiting') AND r.due_at > coalesce(@now, now()) AS early
     FROM carillon.receipts r
    WHERE r.id IN (SELECT unnest(@own::uuid[]) UNION ALL SELECT receipt_id FROM j)
      FOR UPDATE SKIP LOCKED),
 d AS (
-  DELETE FROM carillon.river_job x USING j, t WHERE x.id = j.id AND t.id = j.receipt_id),
+  DELETE FROM carillon.river_job x USING j, t
+   WHERE x.id = j.id AND t.id = j.receipt_id AND NOT (t.early AND t.job_id = x.id)),
 c AS (
   UPDATE carillon.receipts r
      SET state = 'resolving', reason = NULL, lease_token = @token
     FROM t
-   WHERE r.id = t.id AND t.state IN ('pending', 'waiting') AND t.due_at <= coalesce(@now, now())
+   WHERE r.id = t.id AND t.claimable
   RETURNING r.id, r.event_id, r.root_id, r.channel, r.transport, r.audience, r.recipient, r.recipient_data, r.address,
             r.tenant, r.priority, r.state, r.attempts, r.due_at, r.send_at, r.expires_at, r.created_at, r.tries, r.cursor,
             coalesce(t.reason, '') AS waited_for),
 l AS (
-  INSERT INTO carillon.leases (token, until, worker, receipts)
-  SELECT @token, clock_timestamp() + make_interval(secs => @lease), @worker, array_agg(id)
+  INSERT INTO carillon.leases (token, until, worker, receipts, created_at)
+  SELECT @token, coalesce(@now, clock_timestamp()) + make_interval(secs => @lease), @worker, array_agg(id),
+         coalesce(@now, now())
     FROM c HAVING count(*) > 0)
 SELECT c.id, c.event_id, c.root_id, c.channel, c.transport, c.audience, coalesce(c.recipient, '') AS recipient,
        c.recipient_data, coalesce(c.address, '') AS address, c.tenant, c.priority, c.state, c.attempts, c.due_at,
@@ -90,12 +94,13 @@ r AS (
          provider_message_id = coalesce(nullif(x.message_id, ''), r.provider_message_id),
          finished_at = CASE WHEN x.state <> 'waiting' THEN coalesce(@now, now()) END,
          due_at = CASE WHEN x.state <> 'waiting' THEN r.due_at
-                       WHEN x.reason = 'delayed' THEN r.send_at
+                       WHEN x.reason = 'delayed' AND r.send_at IS NOT NULL THEN r.send_at
                        ELSE coalesce(@now, now()) + make_interval(secs => x.wait) END,
          job_id = CASE WHEN x.state = 'waiting' THEN nextval('carillon.river_job_id_seq') END
     FROM h, x
    WHERE r.id = x.id AND r.lease_token = h.token
-     AND (r.state = 'sending' OR (r.state = 'resolving' AND x.state NOT IN ('sent', 'uncertain')))
+     AND ((r.state = 'sending' AND x.state <> 'expanded')
+          OR (r.state = 'resolving' AND x.state NOT IN ('sent', 'uncertain')))
   RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, code, detail)
@@ -107,7 +112,10 @@ v AS (
   ON CONFLICT DO NOTHING),
 j AS (` + sqlInsertJobs + ` WHERE r.state = 'waiting'),
 l AS (
-  DELETE FROM carillon.leases WHERE token = @token AND @last)
+  DELETE FROM carillon.leases l
+   WHERE l.token = @token AND @last
+     AND NOT EXISTS (SELECT 1 FROM carillon.receipts o
+                      WHERE o.id = ANY(l.receipts) AND o.lease_token = @token AND o.id NOT IN (SELECT id FROM r)))
 SELECT id FROM r`
 
 // sqlInsertJobs sets the alarms of the rows of r. What is due within five seconds is available with a future time, as
@@ -120,8 +128,10 @@ const sqlInsertJobs = `
               THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
     FROM r`
 
+// sqlLockLease keeps a lease from being reclaimed, but not from being renewed: all leases of a process are renewed by one
+// statement, which must not wait for the one whose transaction takes long.
 const sqlLockLease = `
-SELECT receipts FROM carillon.leases WHERE token = @token FOR UPDATE`
+SELECT receipts FROM carillon.leases WHERE token = @token FOR KEY SHARE`
 
 const sqlHeld = `
 SELECT id FROM carillon.receipts
@@ -157,14 +167,14 @@ SELECT (SELECT count(*) FROM root) AS roots,
 
 const sqlRenew = `
 UPDATE carillon.leases
-   SET until = clock_timestamp() + make_interval(secs => @lease)
- WHERE token = ANY(@tokens) AND until > clock_timestamp()
+   SET until = coalesce(@now, clock_timestamp()) + make_interval(secs => @lease)
+ WHERE token = ANY(@tokens) AND until > coalesce(@now, clock_timestamp())
 RETURNING token`
 
 const sqlReclaim = `
 WITH l AS (
   DELETE FROM carillon.leases
-   WHERE token IN (SELECT token FROM carillon.leases WHERE until < clock_timestamp()
+   WHERE token IN (SELECT token FROM carillon.leases WHERE until < coalesce(@now, clock_timestamp())
                     ORDER BY until LIMIT 20 FOR UPDATE SKIP LOCKED)
   RETURNING token, receipts, created_at),
 o AS MATERIALIZED (
@@ -198,7 +208,9 @@ WITH s AS (
    WHERE r.finished_at IS NULL AND r.state IN ('pending', 'waiting')
      AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
      AND (j.id IS NULL OR j.state IN ('completed', 'discarded', 'cancelled')
-          OR (j.state = 'running' AND j.attempted_at < now() - make_interval(secs => @grace)))
+          OR (j.state = 'running' AND j.attempted_at < coalesce(@now, now()) - make_interval(secs => @grace))
+          OR (j.state IN ('scheduled', 'retryable')
+              AND j.scheduled_at > coalesce(@now, now()) + make_interval(secs => @grace)))
    ORDER BY r.due_at LIMIT 1000 FOR UPDATE OF r SKIP LOCKED),
 r AS (
   UPDATE carillon.receipts r SET job_id = nextval('carillon.river_job_id_seq')
@@ -207,15 +219,22 @@ r AS (
 j AS (` + sqlInsertJobs + `)
 SELECT id FROM r`
 
-// sqlPromote makes due jobs fetchable without River's leader.
+// sqlPromote makes due jobs fetchable without River's leader. It asks for each lane, priority and state apart, which is
+// how River's index is ordered: jobs of a far future are then not even looked at.
 const sqlPromote = `
-WITH due AS (
-  SELECT id FROM carillon.river_job
-   WHERE state = 'scheduled' AND queue = ANY(@lanes) AND kind = 'carillon_receipt'
-     AND scheduled_at <= coalesce(@now, now())
-   ORDER BY scheduled_at LIMIT 1000 FOR UPDATE SKIP LOCKED),
+WITH due AS MATERIALIZED (
+  SELECT job.id
+    FROM unnest(@lanes::text[]) lane, generate_series(1, 3) urgency,
+         unnest('{scheduled,retryable}'::carillon.river_job_state[]) asleep,
+         LATERAL (
+           SELECT id FROM carillon.river_job
+            WHERE state = asleep AND queue = lane AND priority = urgency AND kind = 'carillon_receipt'
+              AND scheduled_at <= coalesce(@now, now())
+            ORDER BY scheduled_at, id
+            LIMIT 1000
+              FOR UPDATE SKIP LOCKED) job),
 p AS (
-  UPDATE carillon.river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue)
+  UPDATE carillon.river_job SET state = 'available' WHERE id = ANY(ARRAY(SELECT id FROM due)) RETURNING queue)
 SELECT count(*) AS promoted, carillon.wake(array_agg(DISTINCT queue)) IS NULL AS woken FROM p`
 
 const receiptColumns = `

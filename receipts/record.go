@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,9 +39,11 @@ type Result struct {
 var ErrLeaseLost = errors.New("the lease is lost (another worker has reclaimed the batch)")
 
 // Record ends the batch's hold on the receipts of results. Results of receipts that were taken away have no effect;
-// the ids of those that took effect are returned. With last, the lease ends too.
+// the ids of those that took effect are returned. With last, the lease ends too, unless the batch still holds receipts
+// that got no result: they are then reclaimed when it expires.
 //
-// A state or reason that a holder may not set is a mistake in the caller and an error before the first statement.
+// A state, reason or outcome that a holder may not set is a mistake in the caller and an error before the first
+// statement. Characters that Postgres cannot store are replaced, because a provider's answer may have them.
 func (s *Store) Record(ctx context.Context, db DB, token uuid.UUID, results []Result, last bool) ([]uuid.UUID, error) {
 	args, err := recordArgs(results)
 	if err != nil {
@@ -104,15 +107,18 @@ func recordArgs(results []Result) (pgx.StrictNamedArgs, error) {
 		}
 		ids[i], waits[i], costs[i] = r.ID, seconds(r.Wait), r.CostsAttempt
 		text["states"][i], text["reasons"][i] = string(r.State), string(r.Reason)
-		text["recipients"][i], text["addresses"][i] = r.Recipient, r.Address
-		text["providers"][i], text["message_ids"][i] = r.Provider, r.ProviderMessageID
+		text["recipients"][i], text["addresses"][i] = storable(r.Recipient), storable(r.Address)
+		text["providers"][i], text["message_ids"][i] = storable(r.Provider), storable(r.ProviderMessageID)
 		if r.RecipientData != nil {
-			known := string(r.RecipientData)
+			known := storableJSON(r.RecipientData)
 			data[i] = &known
 		}
 		if a := r.Attempt; a != nil {
+			if !slices.Contains([]Outcome{AttemptAccepted, AttemptRefused, AttemptUnknown}, a.Outcome) {
+				return nil, fmt.Errorf("record receipt %s: the outcome %q of an attempt is unknown", r.ID, a.Outcome)
+			}
 			text["outcomes"][i], text["classes"][i] = string(a.Outcome), string(a.Class)
-			text["codes"][i], text["details"][i] = a.Code, a.Detail
+			text["codes"][i], text["details"][i] = storable(a.Code), storable(a.Detail)
 			started[i], finished[i] = &a.StartedAt, &a.FinishedAt
 		}
 		if len(r.Verdicts) > 0 {
@@ -120,7 +126,7 @@ func recordArgs(results []Result) (pgx.StrictNamedArgs, error) {
 			if err != nil {
 				return nil, fmt.Errorf("encode verdicts of receipt %s: %w", r.ID, err)
 			}
-			encoded := string(raw)
+			encoded := storableJSON(raw)
 			verdicts[i] = &encoded
 		}
 	}

@@ -12,7 +12,9 @@ import (
 // Renew prolongs leases and returns those that still stand. A token that does not come back is lost for good: its
 // holder must stop sending.
 func (s *Store) Renew(ctx context.Context, db DB, tokens []uuid.UUID, lease time.Duration) ([]uuid.UUID, error) {
-	return collectIDs(ctx, db, "renew leases", sqlRenew, pgx.StrictNamedArgs{"tokens": tokens, "lease": seconds(lease)})
+	return collectIDs(ctx, db, "renew leases", sqlRenew, pgx.StrictNamedArgs{
+		"tokens": tokens, "lease": seconds(lease), "now": s.now(),
+	})
 }
 
 // Reclaim takes receipts from leases that have expired. One that was being sent gets an attempt with an unknown
@@ -22,7 +24,7 @@ func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]uuid.UUID, er
 }
 
 // Reconcile sets a new alarm for receipts that have been due for longer than grace and whose job is gone, finished,
-// or was fetched by a process that never claimed.
+// was fetched by a process that never claimed, or is put off for longer than grace.
 func (s *Store) Reconcile(ctx context.Context, db DB, grace time.Duration) ([]uuid.UUID, error) {
 	return collectIDs(ctx, db, "reconcile receipts", sqlReconcile, pgx.StrictNamedArgs{"grace": seconds(grace), "now": s.now()})
 }

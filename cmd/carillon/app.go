@@ -81,12 +81,18 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, "carillon: %s\n", strings.Join(lines, "\n  "))
 }
 
-// logger writes text for people who watch, JSON otherwise.
+// logger writes text for people who watch, JSON otherwise; times are in UTC.
 func (a *app) logger() *slog.Logger {
+	options := &slog.HandlerOptions{ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
+		if len(groups) == 0 && attr.Key == slog.TimeKey {
+			attr.Value = slog.TimeValue(attr.Value.Time().UTC())
+		}
+		return attr
+	}}
 	if a.watched {
-		return slog.New(slog.NewTextHandler(a.err, nil))
+		return slog.New(slog.NewTextHandler(a.err, options))
 	}
-	return slog.New(slog.NewJSONHandler(a.err, nil))
+	return slog.New(slog.NewJSONHandler(a.err, options))
 }
 
 // explain puts the database's own hint behind an error, which pgx leaves out.

@@ -22,7 +22,7 @@ import (
 // connectTimeout ends the wait for a server that does not answer, unless the URL says otherwise.
 const connectTimeout = 10 * time.Second
 
-// findDatabase returns the URL of the database, and keeps it out of everything that is written.
+// findDatabase returns the URL of the database.
 func (a *app) findDatabase() (string, error) {
 	url := cmp.Or(a.databaseURL, os.Getenv("DATABASE_URL"), a.fallbackURL)
 	if url == "" && a.configPath != "" {
@@ -36,8 +36,21 @@ func (a *app) findDatabase() (string, error) {
 	if url == "" {
 		return "", usagef("no database is named (give --database-url, set DATABASE_URL, or give a --config with database_url)")
 	}
-	a.err.Hide(url)
+	a.hide(url)
 	return url, nil
+}
+
+// hide keeps a URL and its password, wherever that comes from, out of everything that is written.
+func (a *app) hide(url string) {
+	a.err.Hide(url)
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return
+	}
+	// A password that is the name of something else would take that name from messages, and is known anyway.
+	if password := cfg.ConnConfig.Password; password != cfg.ConnConfig.User && password != cfg.ConnConfig.Database {
+		a.err.Hide(password)
+	}
 }
 
 // fallBackTo makes the file's database count if neither flag nor environment names one.
@@ -54,9 +67,6 @@ func (a *app) connect(ctx context.Context, conns int32) (*pgxpool.Pool, error) {
 		// The error would quote the URL, and what cannot be read cannot be redacted.
 		return nil, usagef("the database URL cannot be read (it is like postgres://host:5432/database, with user and " +
 			"password in front of the host; special characters of the password are percent-encoded)")
-	}
-	if password := cfg.ConnConfig.Password; password != cfg.ConnConfig.User && password != cfg.ConnConfig.Database {
-		a.err.Hide(password)
 	}
 	cfg.MaxConns = max(conns, cfg.MaxConns)
 	cfg.ConnConfig.ConnectTimeout = cmp.Or(cfg.ConnConfig.ConnectTimeout, connectTimeout)

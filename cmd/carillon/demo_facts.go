@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +42,7 @@ type demoReceipt struct {
 type demoFacts struct {
 	// Told are the names of the events that the story's actions cause, Events those of the occurrences that are stored.
 	Told, Events []string
-	// Receipts are in order of creation, without roots that became one receipt per recipient.
+	// Receipts are in the order of their events, without roots that became one receipt per recipient.
 	Receipts []demoReceipt
 	// Mails are the Message-IDs that the server read in the mail to this run's people.
 	Mails []string
@@ -122,6 +124,8 @@ func (s *demoStage) gather(ctx context.Context, t *demoTale, found []receipts.Re
 		people[r.Recipient] = true
 		f.Receipts = append(f.Receipts, s.line(r, names[r.EventID]))
 	}
+	// By occurrence, because receipts of several recipients are made while others are under way already.
+	slices.SortStableFunc(f.Receipts, func(a, b demoReceipt) int { return bytes.Compare(a.EventID[:], b.EventID[:]) })
 	for _, m := range s.sink.Messages() {
 		for _, to := range m.Session.To {
 			if strings.HasSuffix(to, "@"+s.domain) {

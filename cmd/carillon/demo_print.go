@@ -57,7 +57,7 @@ func (p *demoPrinter) checks(results []demoResult) {
 	if p.json {
 		return
 	}
-	fmt.Fprintf(p.out, "\nWhat was demoResult:\n\n")
+	fmt.Fprintf(p.out, "\nWhat was checked:\n\n")
 	for _, r := range results {
 		verdict := "ok"
 		if r.Wrong != "" {
@@ -85,7 +85,7 @@ func (p *demoPrinter) goOn(s *demoStage, f *demoFacts) error {
 	for _, r := range f.Receipts {
 		if isOptedOut(r) {
 			id := r.EventID.String()
-			fmt.Fprintf(p.out, "  carillon why %s %s%s\n", id[len(id)-8:], r.Recipient, tenant)
+			fmt.Fprintf(p.out, "  carillon why %s --recipient %s%s\n", id[len(id)-8:], r.Recipient, tenant)
 			fmt.Fprintf(p.out, "  carillon preferences set %s --category news --transport email on%s\n", r.Recipient, tenant)
 			break
 		}

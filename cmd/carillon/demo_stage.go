@@ -80,6 +80,15 @@ func (s *demoStage) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// explain adds what checks cannot know: in a database of others, another worker may have taken what was ours.
+func (s *demoStage) explain(failure error) error {
+	if s.private {
+		return failure
+	}
+	return fmt.Errorf("%w\n(if another worker runs on this database, it has taken some of it: stop it, or unset %s)",
+		failure, pgdev.EnvURL)
+}
+
 func (s *demoStage) onClose(f func(context.Context) error) { s.closers = append(s.closers, f) }
 
 // openDatabase finds or raises the database, and says which it is.
@@ -107,7 +116,7 @@ func (d *demo) openDatabase(ctx context.Context, s *demoStage, run string) error
 	s.city = "demo-" + run
 	at := pool.Config().ConnConfig
 	d.say("using the database %s on %s:%d: its schema carillon is migrated, a schema herodispatch added, "+
-		"and what this run adds belongs to the tenant %s", at.Database, at.Host, at.Port, s.city)
+		"and what this run adds belongs to the tenant %s; no other worker should run on it meanwhile", at.Database, at.Host, at.Port, s.city)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func allReceipts(list []demoReceipt, good func(demoReceipt) bool) string {
 
 // String names the receipt and where it stands.
 func (r demoReceipt) String() string {
-	return fmt.Sprintf("%s %s to %s is %s", r.Event, r.Channel, r.Recipient, stateOf(r))
+	return fmt.Sprintf("%s %s to %s is %s", r.Event, r.Channel, cmp.Or(r.Recipient, "nobody yet"), stateOf(r))
 }
 
 func stateOf(r demoReceipt) string {

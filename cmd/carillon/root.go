@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,11 @@ func newRoot(a *app) *cobra.Command {
 				return usagef("unknown command %q (did you mean %s?)", args[0], near[0])
 			}
 			return usagef("unknown command %q", args[0])
+		},
+		PersistentPreRun: func(*cobra.Command, []string) {
+			for _, url := range []string{a.databaseURL, os.Getenv("DATABASE_URL")} {
+				a.hide(url)
+			}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

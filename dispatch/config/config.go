@@ -101,6 +101,21 @@ func (l *loader) refuse(path, format string, args ...any) {
 	l.add(l.root.place(path), path, format, args...)
 }
 
+// refuseKey notes a problem at a key below path, where refuse takes the place of its value.
+func (l *loader) refuseKey(path, key, message string) {
+	at := l.root.place(path)
+	if parent := l.root.find(path); parent != nil {
+		for _, e := range parent.entries {
+			if e.key == key {
+				at = e.at
+			}
+		}
+	}
+	if here := join(path, key); !l.covered(here) {
+		l.add(at, here, "%s", message)
+	}
+}
+
 // closeAll releases transports that nobody will use. Nothing was sent, so that there is nothing to wait for.
 func closeAll(built []transports.Transport) {
 	for _, t := range built {

@@ -23,9 +23,9 @@ func (c *converter) convert(from ast.Node, path string) *node {
 	case nil, *ast.NullNode:
 		return &node{at: at, size: 1}
 	case *ast.MappingNode:
-		return c.mapping(v.Values, v.IsFlowStyle, at, path)
+		return c.mapping(v.Values, at, path)
 	case *ast.MappingValueNode:
-		return c.mapping([]*ast.MappingValueNode{v}, false, at, path)
+		return c.mapping([]*ast.MappingValueNode{v}, at, path)
 	case *ast.SequenceNode:
 		return c.sequence(v, at, path)
 	case *ast.AnchorNode:
@@ -49,11 +49,8 @@ func (c *converter) convert(from ast.Node, path string) *node {
 	}
 }
 
-func (c *converter) mapping(values []*ast.MappingValueNode, flow bool, at position, path string) *node {
+func (c *converter) mapping(values []*ast.MappingValueNode, at position, path string) *node {
 	m := &node{kind: mapping, at: at, size: 1}
-	if !flow && len(values) > 0 {
-		m.at = where(values[0].Key)
-	}
 	var merged []*node
 	first := map[string]position{}
 	for _, v := range values {
@@ -69,7 +66,7 @@ func (c *converter) mapping(values []*ast.MappingValueNode, flow bool, at positi
 		}
 		inner := join(path, key)
 		if other, taken := first[key]; taken {
-			c.add(at, inner, "the key is there twice (first in line %d)", other.line)
+			c.aside(at, inner, "the key is there twice (first in line %d)", other.line)
 			continue
 		}
 		first[key] = at
@@ -108,6 +105,9 @@ func (c *converter) sequence(from *ast.SequenceNode, at position, path string) *
 	s := &node{kind: sequence, at: at, size: 1}
 	for i, value := range from.Values {
 		item := c.convert(value, path+index(i))
+		if item.kind == null && i < len(from.Entries) {
+			item = item.movedTo(where(from.Entries[i]))
+		}
 		s.items = append(s.items, item)
 		s.grow(item)
 	}
@@ -149,10 +149,20 @@ func keyOf(key ast.Node) (string, bool) {
 	return s.GetToken().Value, true
 }
 
-// where is the place of a node of the parser's tree.
+// where is the place of the first character of a node of the parser's tree.
 func where(n ast.Node) position {
 	var t *token.Token
-	if n != nil {
+	switch v := n.(type) {
+	case nil:
+	case *ast.MappingNode:
+		// Without braces the parser has it at the first colon.
+		if !v.IsFlowStyle && len(v.Values) > 0 {
+			return where(v.Values[0])
+		}
+		t = v.GetToken()
+	case *ast.MappingValueNode:
+		return where(v.Key)
+	default:
 		t = n.GetToken()
 	}
 	if t == nil || t.Position == nil {
@@ -161,9 +171,13 @@ func where(n ast.Node) position {
 	return position{t.Position.Line, t.Position.Column}
 }
 
+// join is the path of a key. Below transports, a key that is no name may be a credential in the wrong place.
 func join(path, key string) string {
 	if path == "" {
 		return key
+	}
+	if within(path, "transports") && !keyName.MatchString(key) {
+		key = "?"
 	}
 	return path + "." + key
 }

@@ -69,11 +69,10 @@ func (l *loader) audiences() map[string]dispatch.Audience {
 // audience returns one of people for a section that is wrong, so that channels have no problem with it as well.
 func (l *loader) audience(path string, a audience) dispatch.Audience {
 	for _, transport := range slices.Sorted(maps.Keys(a.Fixed)) {
-		here := path + ".fixed." + transport
 		if why := l.unbuilt(transport); why != "" {
-			l.refuse(here, "%s", why)
+			l.refuseKey(path+".fixed", transport, why)
 		} else if a.Fixed[transport] == "" {
-			l.refuse(here, "the address is empty")
+			l.refuse(path+".fixed."+transport, "the address is empty")
 		}
 	}
 	l.settle()
@@ -173,7 +172,7 @@ func (l *loader) checkSamples() {
 		}
 		for i, c := range e.Channels {
 			a := l.doc.Audiences[c.Audience]
-			if a.Field != "" && !offers(e.Sample, a.Field) {
+			if a.Field != "" && !l.reported("audiences."+c.Audience) && !offers(e.Sample, a.Field) {
 				l.refuse(path+".channels"+index(i)+".audience",
 					"audience %q reads %s, which the sample does not have (add it to the sample)", c.Audience, a.Field)
 			}

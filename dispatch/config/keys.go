@@ -46,7 +46,7 @@ func walkKeys(t reflect.Type, path string, leaf func(path string, t reflect.Type
 	}
 }
 
-// sampleType takes any names, so that it is one key.
+// sampleType takes any keys and values, and so counts as one.
 var sampleType = reflect.TypeFor[dispatch.Data]()
 
 var errOnlyAsking = errors.New("the keys are being listed")

@@ -82,8 +82,15 @@ func TestEveryKeyArrives(t *testing.T) {
 			},
 			Events: []dispatch.Event[dispatch.Data]{fullCreated(&sample), {
 				Name: "paid", Priority: dispatch.Bulk, Sample: &sample,
-				Channels: []dispatch.Channel{{Transport: transports.InApp, Audience: "user"}},
-				Content:  dispatch.Content{Title: "Paid", Message: "${{ total }} paid"},
+				Channels: []dispatch.Channel{
+					{Transport: transports.InApp, Audience: "user"}, {Transport: transports.Email, Audience: "user"},
+				},
+				Content: dispatch.Content{
+					Subject: "Paid", Title: "You paid", Message: "${{ total }} paid",
+					Text: "Dear reader", HTML: "<b>Dear reader</b>",
+					From: "Shop <shop@example.com>", ReplyTo: "shop@example.com",
+					ActionURL: "https://shop.example.com", ActionLabel: "Shop",
+				},
 			}},
 		}},
 	})
@@ -110,7 +117,9 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 		Channels: []dispatch.Channel{
 			{
 				Transport: transports.InApp, Audience: "user",
-				Content: dispatch.Content{ActionURL: "{{ public_url }}/orders", ActionLabel: "Show"},
+				Content: dispatch.Content{
+					Title: "For you", Message: "Look, {{ code }}", ActionURL: "{{ public_url }}/orders", ActionLabel: "Show",
+				},
 			},
 			{
 				Name: "mail", Transport: transports.Email, Audience: "user", Delay: 90 * time.Second, Policy: dispatch.SkipIfRead,
@@ -120,11 +129,17 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 				},
 			},
 			{Transport: transports.Email, Audience: "admin"},
+			{Transport: transports.InApp, Audience: "admin"},
 			{Transport: "slack", Audience: "desk", Content: dispatch.Content{Title: "Desk"}},
 		},
 		Content: dispatch.Content{Subject: "Order {{ code }}", Title: "Order", Message: "Order {{ code }}\nThank you\n"},
 		ContentFor: map[string]dispatch.Content{
-			transports.Email: {Subject: "New: {{ code }}", Message: "{{ range items }}{{ name }}{{ end }}"},
+			transports.Email: {
+				Subject: "New: {{ code }}", Message: "{{ range items }}{{ name }}{{ end }}",
+				Text: "Dear admin", HTML: "<b>Dear admin</b>",
+				From: "Admin <admin@example.com>", ReplyTo: "admin@example.com",
+			},
+			transports.InApp: {Title: "News", ActionURL: "https://shop.example.com/news", ActionLabel: "News"},
 		},
 	}
 }
@@ -180,7 +195,9 @@ func requireEqualChannel(t *testing.T, want, got *registry.Channel, data dispatc
 // echo answers a query with an error that bears it.
 type echo struct{}
 
-func (echo) Query(_ context.Context, sql string, _ ...any) (pgx.Rows, error) { return nil, errors.New(sql) }
+func (echo) Query(_ context.Context, sql string, _ ...any) (pgx.Rows, error) {
+	return nil, errors.New(sql)
+}
 
 func TestEmptyFileHasNothing(t *testing.T) {
 	t.Parallel()

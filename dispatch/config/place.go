@@ -31,6 +31,10 @@ func (l *loader) origin(path string) (where string, follows bool) {
 		return event + ".sample." + field, false
 	}
 	i, inChannel, ok := l.channelOf(key, rest)
+	if inChannel == "name" && l.doc.Events[key].Channels[i].Name == "" {
+		// The name was made of a transport and an audience.
+		return path, l.reported(event + ".channels" + index(i))
+	}
 	field, content := strings.CutPrefix(inChannel, "content")
 	if !ok || !content {
 		return path, false

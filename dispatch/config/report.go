@@ -18,12 +18,18 @@ type position struct {
 type report struct {
 	file  string
 	found []Problem
-	// causes counts those of found that later ones can follow from; see settle.
-	causes  int
-	secrets []string
+	// causes are the paths of problems that others can follow from; fresh are those of this step, see settle.
+	causes, fresh []string
+	secrets       []string
 }
 
 func (r *report) add(at position, path, format string, args ...any) {
+	r.aside(at, path, format, args...)
+	r.fresh = append(r.fresh, path)
+}
+
+// aside adds a problem that no other one follows from.
+func (r *report) aside(at position, path, format string, args ...any) {
 	r.found = append(r.found, Problem{
 		File: r.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...),
 	})
@@ -31,16 +37,19 @@ func (r *report) add(at position, path, format string, args ...any) {
 
 // settle ends a step: from here on, what it found is a cause of which later steps need not repeat the consequences.
 // Within a step one place may have several problems.
-func (r *report) settle() { r.causes = len(r.found) }
+func (r *report) settle() {
+	r.causes = append(r.causes, r.fresh...)
+	r.fresh = nil
+}
 
 // reported says whether an earlier step found a problem at path or below it.
 func (r *report) reported(path string) bool {
-	return slices.ContainsFunc(r.found[:r.causes], func(p Problem) bool { return within(p.Path, path) })
+	return slices.ContainsFunc(r.causes, func(cause string) bool { return within(cause, path) })
 }
 
 // covered says whether an earlier step found a problem at path or above it.
 func (r *report) covered(path string) bool {
-	return slices.ContainsFunc(r.found[:r.causes], func(p Problem) bool { return p.Path != "" && within(path, p.Path) })
+	return slices.ContainsFunc(r.causes, func(cause string) bool { return cause != "" && within(path, cause) })
 }
 
 // within says whether path is the place above, or below it.

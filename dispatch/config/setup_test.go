@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,3 +121,12 @@ func problems(t *testing.T, source string, builders []config.Builder) []string {
 	}
 	return lines
 }
+
+func parseWith(source string, env map[string]string) (*config.File, error) {
+	return config.Parse("c.yaml", []byte(source), three(), func(name string) (string, bool) {
+		value, set := env[name]
+		return value, set
+	})
+}
+
+func quote(text string) string { return regexp.QuoteMeta(text) }

@@ -16,7 +16,7 @@ var errReported = errors.New("the section does not fit")
 func (l *loader) buildTransports() []transports.Transport {
 	for _, name := range slices.Sorted(maps.Keys(l.doc.Transports)) {
 		if why := l.unbuilt(name); why != "" {
-			l.refuse("transports."+name, "%s", why)
+			l.refuseKey("transports", name, why)
 		}
 	}
 	var built []transports.Transport

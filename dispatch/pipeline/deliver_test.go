@@ -308,3 +308,19 @@ func TestInDatabaseDeliveryAndItsRecordCommitTogether(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 }
+
+func TestARootThatIsCancelledWhileItResolvesHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	var b *bundle
+	r := resource(func(r *dispatch.Resource[order], _ *dispatch.Event[order]) {
+		r.Audiences["others"] = dispatch.AudienceFunc(func(ctx context.Context, _ dispatch.Querier, o order) ([]dispatch.Recipient, error) {
+			_, err := b.tx.Exec(ctx, `UPDATE carillon.receipts SET state = 'cancelled', reason = 'operator', lease_token = NULL, finished_at = now()
+				WHERE audience = 'others'`)
+			return []dispatch.Recipient{{ID: "ann"}, {ID: "bob"}}, err
+		})
+	}, emailTo("others"), emailTo("user"))
+	b = setup(t, r)
+	event := b.emit(t, numbered("dora"), nil)
+	b.Deliver()
+	require.Equal(t, map[string]string{"email ": "cancelled(operator)", "email dora": "sent(accepted)"}, b.states(event))
+}

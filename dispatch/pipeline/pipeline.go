@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch"
@@ -103,6 +104,11 @@ func (p *Pipeline) Run(ctx context.Context, db receipts.DB, batch *receipts.Batc
 		}
 	}
 	return nil
+}
+
+// drop takes an item out of the batch without a result.
+func (r *run) drop(gone *item) {
+	r.items = slices.DeleteFunc(r.items, func(it *item) bool { return it == gone })
 }
 
 // open lists the items that no stage has settled yet.

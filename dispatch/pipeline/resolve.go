@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,7 +94,13 @@ func (r *run) expand(ctx context.Context, it *item, children []child) error {
 		}
 	}
 	for chunk := range slices.Chunk(rest, expandChunk) {
-		if err := r.store.Expand(ctx, r.db, r.batch.Token, it.ID, chunk); err != nil {
+		err := r.store.Expand(ctx, r.db, r.batch.Token, it.ID, chunk)
+		if errors.Is(err, receipts.ErrLeaseLost) {
+			// Cancelled or taken away; the rest of the batch is not concerned.
+			r.drop(it)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ func TestUnassignFreesArchivesAndRecounts(t *testing.T) {
 	assigned := b.assign(t, incident.ID, "mara")
 	b.assign(t, incident.ID, "teo")
 
-	ended, err := b.UnassignHero(b.ctx, assigned.ID)
+	ended, err := b.UnassignHero(t.Context(), assigned.ID)
 	require.NoError(t, err)
 	require.Equal(t, herodispatch.AssignmentCompleted, ended.Status)
 	require.NotNil(t, ended.ArchivedAt)
@@ -46,17 +46,17 @@ func TestUnassignFreesArchivesAndRecounts(t *testing.T) {
 	b.heroIs(t, "teo", herodispatch.HeroDispatched)
 	b.heroCountIs(t, incident.ID, 1)
 
-	_, err = b.UnassignHero(b.ctx, assigned.ID)
+	_, err = b.UnassignHero(t.Context(), assigned.ID)
 	require.Equal(t, &herodispatch.TransitionError{
 		Resource: "assignment", ID: assigned.ID.String(), Action: herodispatch.Unassign,
 		Status: "completed", Allowed: []string{"assigned"},
 	}, err, "once is enough")
 	require.Equal(t, 1, b.events(t)["assignments.unassigned"])
-	_, err = b.UnassignHero(b.ctx, uuid.New())
+	_, err = b.UnassignHero(t.Context(), uuid.New())
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
 
 	b.assign(t, incident.ID, "mara")
-	list, err := b.Assignments(b.ctx, incident.ID)
+	list, err := b.Assignments(t.Context(), incident.ID)
 	require.NoError(t, err)
 	require.Len(t, list, 3, "history is kept")
 }
@@ -65,12 +65,12 @@ func TestUnassignSparesAHeroWhoIsNotDispatched(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	assigned := b.assign(t, b.report(t).ID, "mara")
-	_, err := b.MarkHeroAvailable(b.ctx, "mara")
+	_, err := b.MarkHeroAvailable(t.Context(), "mara")
 	require.NoError(t, err)
-	_, err = b.MarkHeroUnavailable(b.ctx, "mara")
+	_, err = b.MarkHeroUnavailable(t.Context(), "mara")
 	require.NoError(t, err)
 
-	_, err = b.UnassignHero(b.ctx, assigned.ID)
+	_, err = b.UnassignHero(t.Context(), assigned.ID)
 	require.NoError(t, err)
 	b.heroIs(t, "mara", herodispatch.HeroUnavailable)
 }
@@ -82,12 +82,12 @@ func TestCloseArchivesAndFrees(t *testing.T) {
 	b.assign(t, incident.ID, "mara")
 	b.assign(t, other.ID, "teo")
 
-	closed, err := b.CloseIncident(b.ctx, incident.ID)
+	closed, err := b.CloseIncident(t.Context(), incident.ID)
 	require.NoError(t, err)
 	require.Equal(t, herodispatch.IncidentClosed, closed.Status)
 	require.Zero(t, closed.HeroCount)
 	b.heroIs(t, "mara", herodispatch.HeroAvailable)
-	list, err := b.Assignments(b.ctx, incident.ID)
+	list, err := b.Assignments(t.Context(), incident.ID)
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	require.Equal(t, herodispatch.AssignmentCompleted, list[0].Status)
@@ -102,13 +102,13 @@ func TestNamesStayAsCopied(t *testing.T) {
 	b := setup(t)
 	incident := b.report(t)
 	b.assign(t, incident.ID, "mara")
-	renamed, err := b.UpdateHero(b.ctx, "mara", herodispatch.HeroDetails{Name: "Mara L.", Alias: "Southwind"})
+	renamed, err := b.UpdateHero(t.Context(), "mara", herodispatch.HeroDetails{Name: "Mara L.", Alias: "Southwind"})
 	require.NoError(t, err)
 	require.Equal(t, "Southwind", renamed.Alias)
 	require.Empty(t, renamed.Powers, "powers can be lost")
 	require.Equal(t, herodispatch.HeroDispatched, renamed.Status, "writing down does not change the status")
 
-	list, err := b.Assignments(b.ctx, incident.ID)
+	list, err := b.Assignments(t.Context(), incident.ID)
 	require.NoError(t, err)
 	require.Equal(t, "mara", list[0].HeroName)
 	require.Equal(t, "Northwind", list[0].HeroAlias)
@@ -119,9 +119,9 @@ func TestAssignRefuses(t *testing.T) {
 	b := setup(t)
 	incident := b.report(t)
 	over := b.report(t)
-	_, err := b.CloseIncident(b.ctx, over.ID)
+	_, err := b.CloseIncident(t.Context(), over.ID)
 	require.NoError(t, err)
-	_, err = b.MarkHeroUnavailable(b.ctx, "teo")
+	_, err = b.MarkHeroUnavailable(t.Context(), "teo")
 	require.NoError(t, err)
 	b.assign(t, incident.ID, "mara")
 	before := b.events(t)
@@ -141,12 +141,12 @@ func TestAssignRefuses(t *testing.T) {
 		}},
 		"a hero who is on it": {incident.ID, "mara", &herodispatch.BookedError{Hero: "mara"}},
 	} {
-		_, err := b.AssignHero(b.ctx, refused.incident, refused.hero)
+		_, err := b.AssignHero(t.Context(), refused.incident, refused.hero)
 		require.Equal(t, refused.err, err, name)
 	}
-	_, err = b.AssignHero(b.ctx, uuid.New(), "mara")
+	_, err = b.AssignHero(t.Context(), uuid.New(), "mara")
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
-	_, err = b.AssignHero(b.ctx, incident.ID, "nobody")
+	_, err = b.AssignHero(t.Context(), incident.ID, "nobody")
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
 
 	require.Equal(t, before, b.events(t), "what was refused left no event")
@@ -159,16 +159,16 @@ func TestTheIndexRefusesWhomTheStatusLetsThrough(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.assign(t, b.report(t).ID, "mara")
-	_, err := b.MarkHeroAvailable(b.ctx, "mara")
+	_, err := b.MarkHeroAvailable(t.Context(), "mara")
 	require.NoError(t, err)
 
 	second := b.report(t)
-	_, err = b.AssignHero(b.ctx, second.ID, "mara")
+	_, err = b.AssignHero(t.Context(), second.ID, "mara")
 	require.Equal(t, &herodispatch.BookedError{Hero: "mara"}, err)
 	b.heroIs(t, "mara", herodispatch.HeroAvailable)
 	b.heroCountIs(t, second.ID, 0)
 
-	_, err = b.pool.Exec(b.ctx, `INSERT INTO herodispatch.assignments (city, incident_id, hero_id, hero_name, hero_alias)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO herodispatch.assignments (city, incident_id, hero_id, hero_name, hero_alias)
 		VALUES ('', $1, 'mara', 'x', 'y')`, second.ID)
 	var refused *pgconn.PgError
 	require.ErrorAs(t, err, &refused, "the database itself refuses")
@@ -187,7 +187,7 @@ func TestTwoDispatchersCannotBookTheSameHero(t *testing.T) {
 		for i := range 2 {
 			wg.Go(func() {
 				<-start
-				results[i], errs[i] = b.AssignHero(b.ctx, incidents[i].ID, "mara")
+				results[i], errs[i] = b.AssignHero(t.Context(), incidents[i].ID, "mara")
 			})
 		}
 		close(start)
@@ -203,7 +203,7 @@ func TestTwoDispatchersCannotBookTheSameHero(t *testing.T) {
 		b.heroCountIs(t, incidents[winner].ID, 1)
 		b.heroCountIs(t, incidents[1-winner].ID, 0)
 		require.Equal(t, round+1, b.events(t)["assignments.assigned"], "one booking, one event")
-		_, err := b.UnassignHero(b.ctx, results[winner].ID)
+		_, err := b.UnassignHero(t.Context(), results[winner].ID)
 		require.NoError(t, err)
 	}
 }
@@ -217,8 +217,8 @@ func TestClosingAndAssigningAtOnce(t *testing.T) {
 		incident := b.report(t)
 		var closed, assigned error
 		var wg sync.WaitGroup
-		wg.Go(func() { _, closed = b.CloseIncident(b.ctx, incident.ID) })
-		wg.Go(func() { _, assigned = b.AssignHero(b.ctx, incident.ID, "teo") })
+		wg.Go(func() { _, closed = b.CloseIncident(t.Context(), incident.ID) })
+		wg.Go(func() { _, assigned = b.AssignHero(t.Context(), incident.ID, "teo") })
 		wg.Wait()
 		require.NoError(t, closed)
 		var refused *herodispatch.TransitionError
@@ -235,7 +235,7 @@ func TestCountSurvivesConcurrentAssignments(t *testing.T) {
 	var group errgroup.Group
 	for _, hero := range []string{"mara", "teo"} {
 		group.Go(func() error {
-			_, err := b.AssignHero(b.ctx, incident.ID, hero)
+			_, err := b.AssignHero(t.Context(), incident.ID, hero)
 			return err
 		})
 	}
@@ -250,13 +250,13 @@ func TestNoChangeWithoutItsEvent(t *testing.T) {
 	incident := b.report(t)
 	before := b.events(t)
 	nameless := b.As(string(make([]byte, dispatch.MaxName+1))) // an actor that emit refuses
-	_, err := nameless.AssignHero(b.ctx, incident.ID, "mara")
+	_, err := nameless.AssignHero(t.Context(), incident.ID, "mara")
 	var invalid *dispatch.InvalidError
 	require.ErrorAs(t, err, &invalid)
 
 	b.heroIs(t, "mara", herodispatch.HeroAvailable)
 	b.heroCountIs(t, incident.ID, 0)
-	list, err := b.Assignments(b.ctx, incident.ID)
+	list, err := b.Assignments(t.Context(), incident.ID)
 	require.NoError(t, err)
 	require.Empty(t, list)
 	require.Equal(t, before, b.events(t))

@@ -1,8 +1,6 @@
 package herodispatch_test
 
 import (
-	"context"
-	"fmt"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,19 +17,17 @@ import (
 // bundle is an office with a reporter, a dispatcher and two heroes.
 type bundle struct {
 	*herodispatch.App
-	ctx        context.Context
 	pool       *pgxpool.Pool
 	dispatcher *dispatch.Dispatcher
 }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	ctx := t.Context()
 	pool := dbtest.Pool(t)
-	require.NoError(t, herodispatch.Install(ctx, pool))
+	require.NoError(t, herodispatch.Install(t.Context(), pool))
 	d, err := herodispatch.NewDispatcher()
 	require.NoError(t, err)
-	b := &bundle{App: herodispatch.New(pool, d, nil), ctx: ctx, pool: pool, dispatcher: d}
+	b := &bundle{App: herodispatch.New(pool, d, nil), pool: pool, dispatcher: d}
 	b.populate(t, b.App)
 	return b
 }
@@ -42,10 +38,10 @@ func (b *bundle) populate(t *testing.T, app *herodispatch.App) {
 		{ID: "noor", Name: "Noor Haddad", Email: "noor@example.com", Role: herodispatch.Citizen},
 		{ID: "ines", Name: "Ines Duarte", Email: "ines@example.com", Role: herodispatch.Dispatcher, OnDuty: true},
 	} {
-		require.NoError(t, app.AddPerson(b.ctx, p))
+		require.NoError(t, app.AddPerson(t.Context(), p))
 	}
 	for id, alias := range map[string]string{"mara": "Northwind", "teo": "Lodestone"} {
-		hero, err := app.RegisterHero(b.ctx, id, id+"@example.com", herodispatch.HeroDetails{
+		hero, err := app.RegisterHero(t.Context(), id, id+"@example.com", herodispatch.HeroDetails{
 			Name: id, Alias: alias, Powers: []string{"flight"},
 		})
 		require.NoError(t, err)
@@ -55,7 +51,7 @@ func (b *bundle) populate(t *testing.T, app *herodispatch.App) {
 
 func (b *bundle) report(t *testing.T) herodispatch.Incident {
 	t.Helper()
-	incident, err := b.ReportIncident(b.ctx, herodispatch.Report{
+	incident, err := b.ReportIncident(t.Context(), herodispatch.Report{
 		Reporter: "noor", Type: "flood", Description: "The river is in the street.", Location: "Quay 4",
 	})
 	require.NoError(t, err)
@@ -64,21 +60,21 @@ func (b *bundle) report(t *testing.T) herodispatch.Incident {
 
 func (b *bundle) assign(t *testing.T, incident uuid.UUID, hero string) herodispatch.Assignment {
 	t.Helper()
-	assigned, err := b.AssignHero(b.ctx, incident, hero)
+	assigned, err := b.AssignHero(t.Context(), incident, hero)
 	require.NoError(t, err)
 	return assigned
 }
 
 func (b *bundle) heroIs(t *testing.T, id string, status herodispatch.HeroStatus) {
 	t.Helper()
-	hero, err := b.Hero(b.ctx, id)
+	hero, err := b.Hero(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, status, hero.Status)
 }
 
 func (b *bundle) heroCountIs(t *testing.T, incident uuid.UUID, count int) {
 	t.Helper()
-	now, err := b.Incident(b.ctx, incident)
+	now, err := b.Incident(t.Context(), incident)
 	require.NoError(t, err)
 	require.Equal(t, count, now.HeroCount)
 }
@@ -86,7 +82,7 @@ func (b *bundle) heroCountIs(t *testing.T, incident uuid.UUID, count int) {
 // events counts the occurrences of each event.
 func (b *bundle) events(t *testing.T) map[string]int {
 	t.Helper()
-	rows, err := b.pool.Query(b.ctx, `SELECT name, count(*) FROM carillon.events GROUP BY name`)
+	rows, err := b.pool.Query(t.Context(), `SELECT name, count(*) FROM carillon.events GROUP BY name`)
 	require.NoError(t, err)
 	defer rows.Close()
 	counts := map[string]int{}
@@ -106,10 +102,10 @@ func TestInstallMayBeRepeated(t *testing.T) {
 	incident := b.report(t)
 	var group errgroup.Group
 	for range 4 {
-		group.Go(func() error { return herodispatch.Install(b.ctx, b.pool) })
+		group.Go(func() error { return herodispatch.Install(t.Context(), b.pool) })
 	}
 	require.NoError(t, group.Wait())
-	_, err := b.Incident(b.ctx, incident.ID)
+	_, err := b.Incident(t.Context(), incident.ID)
 	require.NoError(t, err, "what was there stays")
 }
 
@@ -144,13 +140,13 @@ func TestReport(t *testing.T) {
 	} {
 		report := whole
 		broken(&report)
-		_, err := b.ReportIncident(b.ctx, report)
+		_, err := b.ReportIncident(t.Context(), report)
 		var invalid *herodispatch.InvalidError
 		require.ErrorAs(t, err, &invalid)
 		require.Equal(t, field, invalid.Field)
 	}
 	whole.Reporter = "nobody"
-	_, err := b.ReportIncident(b.ctx, whole)
+	_, err := b.ReportIncident(t.Context(), whole)
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
 	require.Equal(t, map[string]int{"incidents.reported": 1}, b.events(t), "refused reports leave no event")
 }
@@ -159,13 +155,13 @@ func TestInvalidPeople(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var invalid *herodispatch.InvalidError
-	require.ErrorAs(t, b.AddPerson(b.ctx, herodispatch.Person{Role: herodispatch.Citizen}), &invalid)
-	require.ErrorAs(t, b.AddPerson(b.ctx, herodispatch.Person{ID: "x", Role: "villain"}), &invalid)
-	_, err := b.RegisterHero(b.ctx, "", "", herodispatch.HeroDetails{Name: "A", Alias: "B"})
+	require.ErrorAs(t, b.AddPerson(t.Context(), herodispatch.Person{Role: herodispatch.Citizen}), &invalid)
+	require.ErrorAs(t, b.AddPerson(t.Context(), herodispatch.Person{ID: "x", Role: "villain"}), &invalid)
+	_, err := b.RegisterHero(t.Context(), "", "", herodispatch.HeroDetails{Name: "A", Alias: "B"})
 	require.ErrorAs(t, err, &invalid)
-	_, err = b.RegisterHero(b.ctx, "x", "", herodispatch.HeroDetails{Name: "A"})
+	_, err = b.RegisterHero(t.Context(), "x", "", herodispatch.HeroDetails{Name: "A"})
 	require.ErrorAs(t, err, &invalid)
-	_, err = b.UpdateHero(b.ctx, "nobody", herodispatch.HeroDetails{Name: "A", Alias: "B"})
+	_, err = b.UpdateHero(t.Context(), "nobody", herodispatch.HeroDetails{Name: "A", Alias: "B"})
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
 }
 
@@ -176,16 +172,16 @@ func TestCitiesDoNotMeet(t *testing.T) {
 	b.populate(t, other)
 	incident := b.report(t)
 
-	_, err := other.Incident(b.ctx, incident.ID)
+	_, err := other.Incident(t.Context(), incident.ID)
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
-	_, err = other.CloseIncident(b.ctx, incident.ID)
+	_, err = other.CloseIncident(t.Context(), incident.ID)
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
-	_, err = other.AssignHero(b.ctx, incident.ID, "mara")
+	_, err = other.AssignHero(t.Context(), incident.ID, "mara")
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
 	assigned := b.assign(t, incident.ID, "mara")
-	_, err = other.UnassignHero(b.ctx, assigned.ID)
+	_, err = other.UnassignHero(t.Context(), assigned.ID)
 	require.ErrorIs(t, err, herodispatch.ErrNotFound)
-	hero, err := other.Hero(b.ctx, "mara")
+	hero, err := other.Hero(t.Context(), "mara")
 	require.NoError(t, err)
 	require.Equal(t, herodispatch.HeroAvailable, hero.Status, "a namesake in another city")
 }
@@ -195,15 +191,15 @@ func TestEventsNameTenantActorAndThing(t *testing.T) {
 	b := setup(t)
 	other := herodispatch.New(b.pool, b.dispatcher, &herodispatch.Config{City: "other"})
 	b.populate(t, other)
-	incident, err := other.As("ines").ReportIncident(b.ctx, herodispatch.Report{
+	incident, err := other.As("ines").ReportIncident(t.Context(), herodispatch.Report{
 		Reporter: "noor", Type: "fire", Description: "It burns.", Location: "Mill",
 	})
 	require.NoError(t, err)
 	store := receipts.New(nil)
-	list, err := store.List(b.ctx, b.pool, receipts.Filter{Event: "incidents.reported"})
+	list, err := store.List(t.Context(), b.pool, receipts.Filter{Event: "incidents.reported"})
 	require.NoError(t, err)
-	require.Len(t, list, 3, fmt.Sprint(list))
-	event, err := store.GetEvent(b.ctx, b.pool, list[0].EventID)
+	require.Len(t, list, 3)
+	event, err := store.GetEvent(t.Context(), b.pool, list[0].EventID)
 	require.NoError(t, err)
 	require.Equal(t, "other", event.Tenant)
 	require.Equal(t, "ines", event.Actor)

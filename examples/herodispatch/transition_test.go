@@ -14,41 +14,41 @@ import (
 )
 
 type (
-	heroAction     = func(*herodispatch.App, context.Context, string) (herodispatch.Hero, error)
-	incidentAction = func(*herodispatch.App, context.Context, uuid.UUID) (herodispatch.Incident, error)
+	heroAction     = func(context.Context, string) (herodispatch.Hero, error)
+	incidentAction = func(context.Context, uuid.UUID) (herodispatch.Incident, error)
 )
 
 func TestHeroTransitions(t *testing.T) {
 	t.Parallel()
+	b := setup(t)
 	// How a fresh hero gets into each status.
 	ways := map[herodispatch.HeroStatus][]heroAction{
 		herodispatch.HeroAvailable:   nil,
-		herodispatch.HeroDispatched:  {(*herodispatch.App).MarkHeroDispatched},
-		herodispatch.HeroUnavailable: {(*herodispatch.App).MarkHeroUnavailable},
+		herodispatch.HeroDispatched:  {b.MarkHeroDispatched},
+		herodispatch.HeroUnavailable: {b.MarkHeroUnavailable},
 	}
-	b := setup(t)
 	for _, action := range []struct {
 		name string
 		act  heroAction
 		from herodispatch.HeroStatus
 		to   herodispatch.HeroStatus
 	}{
-		{"mark_dispatched", (*herodispatch.App).MarkHeroDispatched, herodispatch.HeroAvailable, herodispatch.HeroDispatched},
-		{"mark_available", (*herodispatch.App).MarkHeroAvailable, herodispatch.HeroDispatched, herodispatch.HeroAvailable},
-		{"mark_unavailable", (*herodispatch.App).MarkHeroUnavailable, herodispatch.HeroAvailable, herodispatch.HeroUnavailable},
-		{"return_to_duty", (*herodispatch.App).ReturnHeroToDuty, herodispatch.HeroUnavailable, herodispatch.HeroAvailable},
+		{"mark_dispatched", b.MarkHeroDispatched, herodispatch.HeroAvailable, herodispatch.HeroDispatched},
+		{"mark_available", b.MarkHeroAvailable, herodispatch.HeroDispatched, herodispatch.HeroAvailable},
+		{"mark_unavailable", b.MarkHeroUnavailable, herodispatch.HeroAvailable, herodispatch.HeroUnavailable},
+		{"return_to_duty", b.ReturnHeroToDuty, herodispatch.HeroUnavailable, herodispatch.HeroAvailable},
 	} {
 		for status, way := range ways {
 			t.Run(action.name+" from "+string(status), func(t *testing.T) {
 				t.Parallel()
 				id := action.name + "-" + string(status)
-				_, err := b.RegisterHero(b.ctx, id, "", herodispatch.HeroDetails{Name: "A", Alias: "B"})
+				_, err := b.RegisterHero(t.Context(), id, "", herodispatch.HeroDetails{Name: "A", Alias: "B"})
 				require.NoError(t, err)
 				for _, step := range way {
-					_, err := step(b.App, t.Context(), id)
+					_, err := step(t.Context(), id)
 					require.NoError(t, err)
 				}
-				hero, err := action.act(b.App, t.Context(), id)
+				hero, err := action.act(t.Context(), id)
 				if status == action.from {
 					require.NoError(t, err)
 					require.Equal(t, action.to, hero.Status)
@@ -65,7 +65,7 @@ func TestHeroTransitions(t *testing.T) {
 		}
 		t.Run(action.name+" of nobody", func(t *testing.T) {
 			t.Parallel()
-			_, err := action.act(b.App, t.Context(), "nobody")
+			_, err := action.act(t.Context(), "nobody")
 			require.ErrorIs(t, err, herodispatch.ErrNotFound)
 		})
 	}
@@ -73,23 +73,19 @@ func TestHeroTransitions(t *testing.T) {
 
 func TestIncidentTransitions(t *testing.T) {
 	t.Parallel()
-	dispatched := (*herodispatch.App).MarkIncidentDispatched
-	inProgress := (*herodispatch.App).MarkIncidentInProgress
-	resolve := (*herodispatch.App).ResolveIncident
-	closing := (*herodispatch.App).CloseIncident
+	b := setup(t)
 	// How a fresh incident gets into each status.
 	ways := map[herodispatch.IncidentStatus][]incidentAction{
 		herodispatch.IncidentReported:   nil,
-		herodispatch.IncidentDispatched: {dispatched},
-		herodispatch.IncidentInProgress: {dispatched, inProgress},
-		herodispatch.IncidentResolved:   {dispatched, inProgress, resolve},
-		herodispatch.IncidentClosed:     {closing},
+		herodispatch.IncidentDispatched: {b.MarkIncidentDispatched},
+		herodispatch.IncidentInProgress: {b.MarkIncidentDispatched, b.MarkIncidentInProgress},
+		herodispatch.IncidentResolved:   {b.MarkIncidentDispatched, b.MarkIncidentInProgress, b.ResolveIncident},
+		herodispatch.IncidentClosed:     {b.CloseIncident},
 	}
 	all := []herodispatch.IncidentStatus{
 		herodispatch.IncidentReported, herodispatch.IncidentDispatched, herodispatch.IncidentInProgress,
 		herodispatch.IncidentResolved, herodispatch.IncidentClosed,
 	}
-	b := setup(t)
 	for _, action := range []struct {
 		name  string
 		act   incidentAction
@@ -97,11 +93,11 @@ func TestIncidentTransitions(t *testing.T) {
 		to    herodispatch.IncidentStatus
 		stamp func(herodispatch.Incident) *time.Time
 	}{
-		{"mark_dispatched", dispatched, all[:1], all[1], func(i herodispatch.Incident) *time.Time { return i.DispatchedAt }},
-		{"mark_in_progress", inProgress, all[1:2], all[2], func(i herodispatch.Incident) *time.Time { return i.InProgressAt }},
-		{"mark_resolved", resolve, all[2:3], all[3], func(i herodispatch.Incident) *time.Time { return i.ResolvedAt }},
-		{"mark_closed", closing, all, all[4], func(i herodispatch.Incident) *time.Time { return i.ClosedAt }},
-		{"reopen", (*herodispatch.App).ReopenIncident, all, all[0], func(i herodispatch.Incident) *time.Time { return i.ReopenedAt }},
+		{"mark_dispatched", b.MarkIncidentDispatched, all[:1], all[1], func(i herodispatch.Incident) *time.Time { return i.DispatchedAt }},
+		{"mark_in_progress", b.MarkIncidentInProgress, all[1:2], all[2], func(i herodispatch.Incident) *time.Time { return i.InProgressAt }},
+		{"mark_resolved", b.ResolveIncident, all[2:3], all[3], func(i herodispatch.Incident) *time.Time { return i.ResolvedAt }},
+		{"mark_closed", b.CloseIncident, all, all[4], func(i herodispatch.Incident) *time.Time { return i.ClosedAt }},
+		{"reopen", b.ReopenIncident, all, all[0], func(i herodispatch.Incident) *time.Time { return i.ReopenedAt }},
 	} {
 		for _, status := range all {
 			t.Run(action.name+" from "+string(status), func(t *testing.T) {
@@ -109,10 +105,10 @@ func TestIncidentTransitions(t *testing.T) {
 				before := b.report(t)
 				var err error
 				for _, step := range ways[status] {
-					before, err = step(b.App, t.Context(), before.ID)
+					before, err = step(t.Context(), before.ID)
 					require.NoError(t, err)
 				}
-				after, err := action.act(b.App, t.Context(), before.ID)
+				after, err := action.act(t.Context(), before.ID)
 				if slices.Contains(action.from, status) {
 					require.NoError(t, err)
 					require.Equal(t, action.to, after.Status)
@@ -132,7 +128,7 @@ func TestIncidentTransitions(t *testing.T) {
 		}
 		t.Run(action.name+" of none", func(t *testing.T) {
 			t.Parallel()
-			_, err := action.act(b.App, t.Context(), uuid.New())
+			_, err := action.act(t.Context(), uuid.New())
 			require.ErrorIs(t, err, herodispatch.ErrNotFound)
 		})
 	}
@@ -142,15 +138,15 @@ func TestReopeningKeepsTheTrail(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	incident := b.report(t)
-	_, err := b.MarkIncidentDispatched(b.ctx, incident.ID)
+	_, err := b.MarkIncidentDispatched(t.Context(), incident.ID)
 	require.NoError(t, err)
-	closed, err := b.CloseIncident(b.ctx, incident.ID)
+	closed, err := b.CloseIncident(t.Context(), incident.ID)
 	require.NoError(t, err)
-	reopened, err := b.ReopenIncident(b.ctx, incident.ID)
+	reopened, err := b.ReopenIncident(t.Context(), incident.ID)
 	require.NoError(t, err)
 	require.Equal(t, closed.ReportedAt, reopened.ReportedAt)
 	require.Equal(t, closed.DispatchedAt, reopened.DispatchedAt)
 	require.Equal(t, closed.ClosedAt, reopened.ClosedAt)
-	_, err = b.MarkIncidentDispatched(b.ctx, incident.ID)
+	_, err = b.MarkIncidentDispatched(t.Context(), incident.ID)
 	require.NoError(t, err, "it starts over")
 }

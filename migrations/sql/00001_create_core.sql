@@ -50,8 +50,8 @@ CREATE TABLE carillon.receipts (
   priority smallint NOT NULL,
   state text NOT NULL DEFAULT 'pending',
   reason text,
-  tries smallint NOT NULL DEFAULT 0,
-  attempts smallint NOT NULL DEFAULT 0,
+  tries integer NOT NULL DEFAULT 0,
+  attempts integer NOT NULL DEFAULT 0,
   crashes smallint NOT NULL DEFAULT 0,
   due_at timestamptz NOT NULL DEFAULT now(),
   send_at timestamptz,
@@ -87,7 +87,7 @@ CREATE TABLE carillon.leases (
 -- Partitioned by the receipt's id, which is a UUIDv7 and so stands for its time: a look-up by id reads one partition.
 CREATE TABLE carillon.attempts (
   receipt_id uuid NOT NULL,
-  n smallint NOT NULL,
+  n integer NOT NULL,
   started_at timestamptz NOT NULL,
   finished_at timestamptz NOT NULL,
   outcome text NOT NULL CHECK (outcome IN ('accepted', 'refused', 'unknown')),
@@ -141,24 +141,34 @@ $fn$;
 CREATE FUNCTION carillon.ensure_partitions(ahead integer DEFAULT 2) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '5s' -- Whoever waits for the default partition makes others wait behind him.
 AS $fn$
 DECLARE
   parent text;
-  month timestamptz;
+  month timestamp; -- of UTC: months of a timestamptz would be those of the session's time zone
   child text;
+  low uuid;
+  high uuid;
   made integer := 0;
 BEGIN
   -- Two workers may ask at once; the second then finds them made.
   PERFORM pg_advisory_xact_lock(7341, 1);
   FOREACH parent IN ARRAY ARRAY['attempts', 'decisions', 'contents'] LOOP
     FOR i IN 0 .. ahead LOOP
-      month := date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + make_interval(months => i);
-      child := parent || '_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
-      IF to_regclass('carillon.' || child) IS NULL THEN
-        EXECUTE format('CREATE TABLE carillon.%I PARTITION OF carillon.%I FOR VALUES FROM (%L) TO (%L)',
-          child, parent, carillon.uuid7_floor(month), carillon.uuid7_floor(month + make_interval(months => 1)));
-        made := made + 1;
-      END IF;
+      month := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => i);
+      child := parent || '_' || to_char(month, 'YYYYMM');
+      CONTINUE WHEN to_regclass('carillon.' || child) IS NOT NULL;
+      low := carillon.uuid7_floor(month AT TIME ZONE 'UTC');
+      high := carillon.uuid7_floor((month + interval '1 month') AT TIME ZONE 'UTC');
+      -- Attached rather than created in place, which would wait for everybody who uses the parent. A worker that comes
+      -- late finds rows in the default partition; with them there, the new one could not be attached.
+      EXECUTE format('LOCK TABLE carillon.%I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+      EXECUTE format('CREATE TABLE carillon.%I (LIKE carillon.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', child, parent);
+      EXECUTE format('WITH late AS (DELETE FROM carillon.%I WHERE receipt_id >= %L AND receipt_id < %L RETURNING *)
+                      INSERT INTO carillon.%I SELECT * FROM late', parent || '_default', low, high, child);
+      EXECUTE format('ALTER TABLE carillon.%I ATTACH PARTITION carillon.%I FOR VALUES FROM (%L) TO (%L)',
+        parent, child, low, high);
+      made := made + 1;
     END LOOP;
   END LOOP;
   RETURN made;

@@ -125,9 +125,12 @@ func TestAcceptedThenCutIsDelivered(t *testing.T) {
 	t.Parallel()
 	sink, transport := setup(t, &smtpsink.Config{DataFunc: always(smtpsink.Answer{Cut: smtpsink.CutAfterReply})})
 	for range 3 {
-		result, err := transport.Send(patient(t), newMessage())
+		m := newMessage()
+		result, err := transport.Send(patient(t), m)
 		require.NoError(t, err)
-		require.Equal(t, transports.Result{Provider: "127.0.0.1", Detail: "250 2.0.0"}, result)
+		require.Equal(t, transports.Result{
+			Provider: "127.0.0.1", ProviderMessageID: m.ReceiptID.String() + "@example.com", Detail: "250 2.0.0",
+		}, result)
 		require.NoError(t, sink.WaitOpen(patient(t), 0))
 	}
 	require.Len(t, sink.Messages(), 3)

@@ -60,7 +60,7 @@ func (s *settings) compose(m transports.Message) (*letter, error) {
 		mail.WithEncoding(mail.EncodingQP),
 		mail.WithBoundary(boundary(m.ReceiptID, text, html)),
 	)
-	msg.SetMessageIDWithValue(m.ReceiptID.String() + "@" + s.MessageIDDomain)
+	msg.SetMessageIDWithValue(s.messageID(m.ReceiptID))
 	msg.SetDateWithValue(m.RenderedAt.UTC())
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetGenHeader(mail.HeaderSubject, encodeSubject(c.Subject))
@@ -193,3 +193,7 @@ func isPlain(subject string) bool {
 	}
 	return true
 }
+
+// messageID is the same on every try, so that receivers can recognise a repetition (RFC 5322 §3.6.4, without the
+// angle brackets).
+func (s *settings) messageID(receipt uuid.UUID) string { return receipt.String() + "@" + s.MessageIDDomain }

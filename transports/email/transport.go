@@ -71,7 +71,9 @@ func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.
 	if f != nil {
 		return transports.Result{}, classify(f, m.Attempt)
 	}
-	return transports.Result{Provider: t.settings.target.host, Detail: reply}, nil
+	return transports.Result{
+		Provider: t.settings.target.host, ProviderMessageID: t.settings.messageID(m.ReceiptID), Detail: reply,
+	}, nil
 }
 
 // Close closes every connection. It waits for running sends until ctx ends, and then cuts them off and returns its

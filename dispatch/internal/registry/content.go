@@ -114,9 +114,10 @@ func (b *builder) compile(path, name, source string, event EventSource, shape *t
 	return t
 }
 
-// checkSample renders the channel with the declared sample, so that a template that cannot work is found at start.
+// checkSample renders the channel with the declared sample, so that a template that cannot work is found at start. What
+// an enricher adds is known only at run time.
 func (b *builder) checkSample(path string, event EventSource, channel *Channel) {
-	if event.Sample == nil {
+	if event.Sample == nil || event.Enrich != nil {
 		return
 	}
 	vars := map[string]any{

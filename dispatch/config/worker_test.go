@@ -1,0 +1,55 @@
+package config_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/dispatch/worker"
+)
+
+func TestWorkerLimits(t *testing.T) {
+	t.Parallel()
+	for key, values := range map[string][2]string{
+		"senders":              {"10000", "10001"},
+		"batch":                {"1000", "1001"},
+		"lease":                {"3s", "2s"},
+		"poll_interval":        {"1ms", "1us"},
+		"send_timeout":         {"1ms", "-1s"},
+		"grace":                {"1ms", "-1s"},
+		"retry: {base":         {"1ms}", "-1s}"},
+		"retry: {cap":          {"1ms}", "-1s}"},
+		"retry: {max_attempts": {"1000}", "1001}"},
+	} {
+		_, err := config.Parse("c.yaml", fmt.Appendf(nil, "worker: {%s: %s}", key, values[0]), nil, nil)
+		require.NoError(t, err)
+		require.Regexp(t, `^c\.yaml:1:\d+: worker\..*(out of range|too short)`,
+			problems(t, fmt.Sprintf("worker: {%s: %s}", key, values[1]), nil)[0])
+	}
+}
+
+// What the worker can be told, a file can tell it: the fields bear the same names and types.
+func TestWorkerHasTheWorkersFields(t *testing.T) {
+	t.Parallel()
+	inGo := []string{"Transports", "Name", "Logger"}
+	requireFields(t, reflect.TypeFor[worker.Config](), reflect.TypeFor[config.Worker](), inGo)
+	requireFields(t, reflect.TypeFor[pipeline.RetryPolicy](), reflect.TypeFor[config.Retry](), nil)
+}
+
+func requireFields(t *testing.T, want, got reflect.Type, except []string) {
+	t.Helper()
+	for _, field := range reflect.VisibleFields(want) {
+		ours, found := got.FieldByName(field.Name)
+		if !found {
+			require.Contains(t, except, field.Name)
+			continue
+		}
+		if field.Name != "Retry" {
+			require.Equal(t, field.Type, ours.Type, field.Name)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package receipts_test
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/carillon-notify/carillon/internal/dbtest"
+)
+
+// queries are the statements of queries.go by the names of their constants.
+func queries(t *testing.T) map[string]string {
+	t.Helper()
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "queries.go", nil, 0)
+	require.NoError(t, err)
+	pkg, err := (&types.Config{Importer: importer.Default()}).Check("receipts", set, []*ast.File{file}, nil)
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, name := range pkg.Scope().Names() {
+		if c, ok := pkg.Scope().Lookup(name).(*types.Const); ok && strings.HasPrefix(name, "sql") {
+			found[name] = constant.StringVal(c.Val())
+		}
+	}
+	require.Contains(t, found, "sqlClaim")
+	return found
+}
+
+// fragments are parts of statements.
+func fragments() []string { return []string{"sqlInsertJobs"} }
+
+// positional writes @name as $n, and says how many there are.
+func positional(sql string) (text string, parameters int) {
+	var names []string
+	text = regexp.MustCompile(`@([a-z_]+)`).ReplaceAllStringFunc(sql, func(name string) string {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		return fmt.Sprintf("$%d", slices.Index(names, name)+1)
+	})
+	return text, len(names)
+}
+
+func TestEveryStatementFitsTheSchema(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, sql := range queries(t) {
+		if slices.Contains(fragments(), name) {
+			continue
+		}
+		text, _ := positional(sql)
+		_, err := b.db.Exec(b.ctx(), "PREPARE s AS "+text)
+		require.NoError(t, err, name)
+		b.exec("DEALLOCATE s")
+	}
+}
+
+// sqlFill makes a table with a long past: finished receipts, jobs that River has not swept yet, and jobs of the future.
+const sqlFill = `
+INSERT INTO carillon.events (id, name, data) SELECT gen_random_uuid(), 'orders.created', '{}' FROM generate_series(1, 20000);
+INSERT INTO carillon.receipts (id, event_id, tenant, channel, transport, audience, priority, state, reason, due_at, finished_at)
+SELECT gen_random_uuid(), gen_random_uuid(), '', 'email.user', 'email', 'user', 2, 'sent', 'accepted',
+       now() - make_interval(secs => i), now() FROM generate_series(1, 100000) i;
+INSERT INTO carillon.river_job (args, kind, max_attempts, queue, state, scheduled_at, finalized_at)
+SELECT '{}', 'carillon_receipt', 25, 'email_default', 'completed', now() - make_interval(secs => i), now() FROM generate_series(1, 20000) i;
+INSERT INTO carillon.river_job (args, kind, max_attempts, queue, priority, state, scheduled_at)
+SELECT '{}', 'carillon_receipt', 25, 'email_default', 2, 'scheduled', now() + make_interval(secs => i) FROM generate_series(1, 20000) i;
+ANALYZE carillon.receipts, carillon.river_job, carillon.events, carillon.leases`
+
+// A worker runs these statements all day, over a table that only grows.
+func TestNoStatementOfTheWorkerReadsAWholeTable(t *testing.T) {
+	t.Parallel()
+	b := over(t, dbtest.Pool(t))
+	for range 5 {
+		b.owed()
+	}
+	batch, ids := b.sending(5)
+	for range 5 {
+		b.owed()
+	}
+	b.exec(sqlFill)
+	all := queries(t)
+	for name, args := range map[string]pgx.StrictNamedArgs{
+		"sqlClaim": {"lane": lane, "own": ids[:1], "more": 199, "token": uuid.New(), "lease": 15.0, "worker": "w", "now": nil},
+		"sqlBind": {
+			"token": batch.Token, "ids": ids, "recipients": []string{}, "addresses": []string{},
+			"bodies": []*string{}, "rendered": []*time.Time{},
+		},
+		"sqlRecord": {
+			"token": batch.Token, "last": true, "now": nil, "ids": ids, "states": []string{"sent"}, "reasons": []string{"accepted"},
+			"waits": []float64{0}, "costs": []bool{true}, "recipients": []string{}, "addresses": []string{}, "providers": []string{},
+			"message_ids": []string{}, "data": []*string{}, "verdicts": []*string{}, "outcomes": []string{}, "classes": []string{},
+			"codes": []string{}, "details": []string{}, "started": []*time.Time{}, "finished": []*time.Time{},
+		},
+		"sqlHeld": {"ids": ids, "token": batch.Token},
+		"sqlExpandChunk": {
+			"token": batch.Token, "root": ids[0], "cursor": "x", "now": nil, "keys": []string{"x"}, "recipients": []string{"x"},
+			"addresses": []string{""}, "data": []*string{nil},
+		},
+		"sqlReclaim":   {"poison": 3, "now": nil},
+		"sqlReconcile": {"grace": 10.0, "now": nil},
+		"sqlPromote":   {"lanes": []string{lane, "sms_default"}, "now": nil},
+		"sqlOwn":       {"id": ids[0]},
+		"sqlGet":       {"id": ids[0]},
+		"sqlOfEvent":   {"event_id": ids[0]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tx, err := b.db.Begin(t.Context())
+			require.NoError(t, err)
+			defer func() { require.NoError(t, tx.Rollback(context.WithoutCancel(t.Context()))) }()
+			requireIndexed(t, explain(t, tx, "EXPLAIN "+all[name], args))
+			text, n := positional(all[name])
+			_, err = tx.Exec(t.Context(), "SET LOCAL plan_cache_mode = force_generic_plan")
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), "PREPARE s AS "+text)
+			require.NoError(t, err)
+			requireIndexed(t, explain(t, tx, "EXPLAIN EXECUTE s("+strings.TrimSuffix(strings.Repeat("NULL,", n), ",")+")"))
+			_, err = tx.Exec(t.Context(), "DEALLOCATE s")
+			require.NoError(t, err)
+		})
+	}
+}
+
+func explain(t *testing.T, tx pgx.Tx, sql string, args ...any) string {
+	t.Helper()
+	rows, err := tx.Query(t.Context(), sql, args...)
+	require.NoError(t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return strings.Join(lines, "\n")
+}
+
+func requireIndexed(t *testing.T, plan string) {
+	t.Helper()
+	require.NotRegexp(t, `Seq Scan on (receipts|river_job|events)`, plan)
+}
