@@ -21,12 +21,12 @@ type option struct {
 	fields, keys []string
 	onlyYAML     bool
 	// given prepares both sides of the comparison.
-	given func(*declared)
-	set   func(*declared)
+	given func(*specimen)
+	set   func(*specimen)
 	want  string
 }
 
-func field(name, key string, set func(*declared), want string) option {
+func field(name, key string, set func(*specimen), want string) option {
 	o := option{name: name, fields: []string{name}, set: set, want: want}
 	if key != "" {
 		o.keys = []string{key}
@@ -34,7 +34,7 @@ func field(name, key string, set func(*declared), want string) option {
 	return o
 }
 
-func (o option) after(given func(*declared)) option {
+func (o option) after(given func(*specimen)) option {
 	o.given = given
 	return o
 }
@@ -53,14 +53,14 @@ func slicesOf(lists ...[]option) []option {
 }
 
 // toBob sends the email to bob, who switched off category support, under that category.
-func toBob(d *declared) {
+func toBob(d *specimen) {
 	d.e().Category, d.e().Channels[0].Audience = "support", "second"
 	d.replace("category: news", "category: support")
 	d.replace("{ transport: email, audience: user }", "{ transport: email, audience: second }")
 }
 
-func message(text string) func(*declared) {
-	return func(d *declared) {
+func message(text string) func(*specimen) {
+	return func(d *specimen) {
 		d.e().Content.Message = text
 		d.replace("message: Message", "message: '"+text+"'")
 	}
@@ -69,54 +69,54 @@ func message(text string) func(*declared) {
 func declarationOptions() []option {
 	pager := transports.Spec{Name: "pager", Address: transports.AddressEmail, Required: []string{transports.FieldMessage}}
 	return []option{
-		field("Config.PublicURL", "public_url", func(d *declared) {
+		field("Config.PublicURL", "public_url", func(d *specimen) {
 			d.cfg.PublicURL = "https://shop.example.com/"
 			d.yaml += "public_url: https://shop.example.com/\n"
 		}, "message=https://shop.example.com/t;").after(message("{{ public_url }}/t")),
-		field("Config.People", "people.sql", func(d *declared) {
+		field("Config.People", "people.sql", func(d *specimen) {
 			d.cfg.People = people.Func(func(_ context.Context, _ string, ids []string) (map[string]people.Person, error) {
 				return map[string]people.Person{ids[0]: {ID: ids[0], Name: "Zed", Email: "zed@example.com"}}, nil
 			})
 			d.yaml += "people: { sql: \"select id, 'Zed' as name, 'zed@example.com' as email from unnest($1::text[]) id\" }\n"
 		}, "to=zed@example.com name=Zed"),
-		field("Config.Transports", "", func(d *declared) {
+		field("Config.Transports", "", func(d *specimen) {
 			d.cfg.Transports = []transports.Spec{pager}
-		}, "sent pager").after(func(d *declared) { d.e().Channels[0].Transport = "pager" }),
-		field("Category.Name", "categories.*.name", func(d *declared) {
+		}, "sent pager").after(func(d *specimen) { d.e().Channels[0].Transport = "pager" }),
+		field("Category.Name", "categories.*.name", func(d *specimen) {
 			d.cfg.Categories = append(d.cfg.Categories, dispatch.Category{Name: "vip"})
 			d.replace("news: {}", "news: {}\n  vip: { name: vip }")
-		}, "category=vip").after(func(d *declared) {
+		}, "category=vip").after(func(d *specimen) {
 			d.e().Category = "vip"
 			d.replace("category: news", "category: vip")
 		}),
-		field("Category.Label", "categories.*.name", func(d *declared) {
+		field("Category.Label", "categories.*.name", func(d *specimen) {
 			d.cfg.Categories[0].Label = "Help desk"
 			d.replace("support: {}", "support: { name: Help desk }")
 		}, `switched off category \"Help desk\"`).after(toBob),
-		field("Category.Mandatory", "categories.*.mandatory", func(d *declared) {
+		field("Category.Mandatory", "categories.*.mandatory", func(d *specimen) {
 			d.cfg.Categories[0].Mandatory = true
 			d.replace("support: {}", "support: { mandatory: true }")
 		}, "to=bob@example.com").after(toBob),
-		field("Resource.Name", "", func(d *declared) { d.resource.Name, d.event = "cases", "cases.opened" }, "event cases.opened resource=cases/"),
-		field("Resource.KeyFunc", "", func(d *declared) {
+		field("Resource.Name", "", func(d *specimen) { d.resource.Name, d.event = "cases", "cases.opened" }, "event cases.opened resource=cases/"),
+		field("Resource.KeyFunc", "", func(d *specimen) {
 			d.resource.KeyFunc = func(p dispatch.Data) string { return "K" + p["id"].(string) }
-		}, "resource=tickets/K1").after(func(d *declared) { d.emit = byName(nil) }),
-		field("Resource.Actions", "", func(d *declared) { d.resource.Actions = []dispatch.Action{"open"} }, "event tickets.opened").
-			after(func(d *declared) {
+		}, "resource=tickets/K1").after(func(d *specimen) { d.emit = byName(nil) }),
+		field("Resource.Actions", "", func(d *specimen) { d.resource.Actions = []dispatch.Action{"open"} }, "event tickets.opened").
+			after(func(d *specimen) {
 				d.e().On = []dispatch.Action{"open"}
 				d.emit = byAction
 			}),
-		field("Resource.Audiences", "audiences.*.fixed.*", func(d *declared) {
+		field("Resource.Audiences", "audiences.*.fixed.*", func(d *specimen) {
 			d.resource.Audiences["second"] = dispatch.Fixed(transports.Email, "ops@example.com")
 			d.replace("second: { field: second_id }", "second: { fixed: { email: ops@example.com } }")
 		}, "to=ops@example.com").after(toBob),
 		{
 			name: "audiences.*.field", keys: []string{"audiences.*.field"}, onlyYAML: true, want: "to=bob@example.com",
-			set: func(d *declared) { d.replace("user: { field: user_id }", "user: { field: second_id }") },
+			set: func(d *specimen) { d.replace("user: { field: user_id }", "user: { field: second_id }") },
 		},
 		{
 			name: "audiences.*.sql", keys: []string{"audiences.*.sql"}, onlyYAML: true, want: "to=bob@example.com",
-			set: func(d *declared) {
+			set: func(d *specimen) {
 				d.replace("user: { field: user_id }", "user: { sql: \"select id from carillon.people where id <> $1::jsonb->>'user_id'\" }")
 			},
 		},
@@ -125,38 +125,38 @@ func declarationOptions() []option {
 
 func eventOptions() []option {
 	return []option{
-		field("Event.Name", "", func(d *declared) { d.e().Name, d.event = "closed", "tickets.closed" }, "event tickets.closed"),
-		field("Event.On", "", func(d *declared) { d.e().On = []dispatch.Action{"open"} }, "event tickets.opened").
-			after(func(d *declared) {
+		field("Event.Name", "", func(d *specimen) { d.e().Name, d.event = "closed", "tickets.closed" }, "event tickets.closed"),
+		field("Event.On", "", func(d *specimen) { d.e().On = []dispatch.Action{"open"} }, "event tickets.opened").
+			after(func(d *specimen) {
 				d.resource.Actions = []dispatch.Action{"open"}
 				d.emit = byAction
 			}),
-		field("Event.Category", "events.*.category", func(d *declared) {
+		field("Event.Category", "events.*.category", func(d *specimen) {
 			d.e().Category = "support"
 			d.replace("category: news", "category: support")
 		}, "category=support"),
-		field("Event.NotificationType", "events.*.notification_type", func(d *declared) {
+		field("Event.NotificationType", "events.*.notification_type", func(d *specimen) {
 			d.e().NotificationType = dispatch.Warning
 			d.replace("category: news", "category: news\n    notification_type: warning")
 		}, "notification type=warning"),
-		field("Event.Priority", "events.*.priority", func(d *declared) {
+		field("Event.Priority", "events.*.priority", func(d *specimen) {
 			d.e().Priority = dispatch.Critical
 			d.replace("category: news", "category: news\n    priority: critical")
 		}, "priority=1"),
-		field("Event.ExpiresAfter", "events.*.expires_after", func(d *declared) {
+		field("Event.ExpiresAfter", "events.*.expires_after", func(d *specimen) {
 			d.e().ExpiresAfter = 90 * time.Minute
 			d.replace("category: news", "category: news\n    expires_after: 90m")
 		}, "expires_after=01:30:00"),
 		field("Event.Content", "events.*.content.message", message("Hello"), "message=Hello;"),
-		field("Event.ContentFor", "events.*.content_for.*.message", func(d *declared) {
+		field("Event.ContentFor", "events.*.content_for.*.message", func(d *specimen) {
 			d.e().ContentFor = map[string]dispatch.Content{transports.InApp: {Message: "Inside"}}
 			d.replace("    content:", "    content_for: { in_app: { message: Inside } }\n    content:")
 		}, "message=Inside"),
-		field("Event.Sample", "events.*.sample", func(d *declared) {
+		field("Event.Sample", "events.*.sample", func(d *specimen) {
 			d.e().Sample = &dispatch.Data{"id": "1", "user_id": "ann", "second_id": "bob", "extra": "x"}
 			d.replace("second_id: bob }", "second_id: bob, extra: x }")
 		}, "message=spice;").after(message("{{ extra }}")),
-		field("Event.EnrichFunc", "", func(d *declared) {
+		field("Event.EnrichFunc", "", func(d *specimen) {
 			d.e().EnrichFunc = dispatch.Enrich(func(context.Context, dispatch.Querier, dispatch.Data) (struct {
 				Link string `json:"link"`
 			}, error,
@@ -166,10 +166,10 @@ func eventOptions() []option {
 				}{"a link"}, nil
 			})
 		}, "message=a link;").after(message("{{ link }}")),
-		field("Event.GuardFunc", "", func(d *declared) {
+		field("Event.GuardFunc", "", func(d *specimen) {
 			d.e().GuardFunc = func(context.Context, dispatch.Data, dispatch.Recipient) (bool, error) { return false, nil }
 		}, "skipped(guarded)"),
-		field("Event.RecipientsFunc", "", func(d *declared) {
+		field("Event.RecipientsFunc", "", func(d *specimen) {
 			d.e().RecipientsFunc = func(context.Context, dispatch.Querier, dispatch.Data, string) ([]dispatch.Recipient, error) {
 				return []dispatch.Recipient{{Address: "found@example.com"}}, nil
 			}
@@ -180,30 +180,30 @@ func eventOptions() []option {
 func channelOptions() []option {
 	const first = "{ transport: email, audience: user }"
 	return []option{
-		field("Channel.Name", "events.*.channels[].name", func(d *declared) {
+		field("Channel.Name", "events.*.channels[].name", func(d *specimen) {
 			d.e().Channels[0].Name = "primary"
 			d.replace(first, "{ transport: email, audience: user, name: primary }")
 		}, "channel=primary"),
-		field("Channel.Transport", "events.*.channels[].transport", func(d *declared) {
+		field("Channel.Transport", "events.*.channels[].transport", func(d *specimen) {
 			d.e().Channels = append(d.e().Channels, dispatch.Channel{Transport: transports.InApp, Audience: "second"})
 			d.replace(first, first+"\n      - { transport: in_app, audience: second }")
 		}, "transport=in_app audience=second"),
-		field("Channel.Audience", "events.*.channels[].audience", func(d *declared) {
+		field("Channel.Audience", "events.*.channels[].audience", func(d *specimen) {
 			d.e().Channels[0].Audience = "second"
 			d.replace(first, "{ transport: email, audience: second }")
 		}, "to=bob@example.com"),
-		field("Channel.Delay", "events.*.channels[].delay", func(d *declared) {
+		field("Channel.Delay", "events.*.channels[].delay", func(d *specimen) {
 			d.e().Channels[0].Delay = 30 * time.Minute
 			d.replace(first, "{ transport: email, audience: user, delay: 30m }")
 		}, "send_after=00:30:00 expires_after= waiting(delayed)"),
-		field("Channel.Policy", "events.*.channels[].policy", func(d *declared) {
+		field("Channel.Policy", "events.*.channels[].policy", func(d *specimen) {
 			d.e().Channels[0].Policy = dispatch.SkipIfRead
 			d.replace("delay: 30m }", "delay: 30m, policy: skip_if_read }")
-		}, "skipped(already_read)").after(func(d *declared) {
+		}, "skipped(already_read)").after(func(d *specimen) {
 			d.e().Channels[0].Delay = 30 * time.Minute
 			d.replace(first, "{ transport: email, audience: user, delay: 30m }")
 		}),
-		field("Channel.Content", "events.*.channels[].content.message", func(d *declared) {
+		field("Channel.Content", "events.*.channels[].content.message", func(d *specimen) {
 			d.e().Channels[0].Content.Message = "Just here"
 			d.replace(first, "{ transport: email, audience: user, content: { message: Just here } }")
 		}, "message=Just here;"),
@@ -234,9 +234,9 @@ func contentOptions() []option {
 			}
 		}
 		channel := []string{"{ transport: email, audience: user }", "{ transport: in_app, audience: user }"}[at]
-		given := func(*declared) {}
+		given := func(*specimen) {}
 		if f.Name == transports.FieldActionLabel {
-			given = func(d *declared) {
+			given = func(d *specimen) {
 				d.e().Content.ActionURL = "https://example.com"
 				d.replace("      title: Title", "      title: Title\n      action_url: https://example.com")
 			}
@@ -245,7 +245,7 @@ func contentOptions() []option {
 		all = append(all,
 			option{
 				name: "Content." + f.Name, fields: []string{"Content." + goNames[f.Name]}, keys: []string{"events.*.content." + f.Name}, want: want, given: given,
-				set: func(d *declared) {
+				set: func(d *specimen) {
 					put(&d.e().Content)
 					if old != "" {
 						d.replace(old, "      "+f.Name+": \""+value+"\"")
@@ -256,7 +256,7 @@ func contentOptions() []option {
 			},
 			option{
 				name: "ContentFor." + f.Name, keys: []string{"events.*.content_for.*." + f.Name}, want: want, given: given,
-				set: func(d *declared) {
+				set: func(d *specimen) {
 					var c dispatch.Content
 					put(&c)
 					d.e().ContentFor = map[string]dispatch.Content{email: c}
@@ -265,7 +265,7 @@ func contentOptions() []option {
 			},
 			option{
 				name: "Channel.Content." + f.Name, keys: []string{"events.*.channels[].content." + f.Name}, want: want, given: given,
-				set: func(d *declared) {
+				set: func(d *specimen) {
 					put(&d.e().Channels[at].Content)
 					d.replace(channel, channel[:len(channel)-2]+", content: { "+f.Name+": \""+value+"\" } }")
 				},
@@ -306,8 +306,8 @@ func emitOptions() []option {
 		{"Trace", "trace=00-abc-def-01", dispatch.EmitOpts{Trace: "00-abc-def-01"}},
 		{"At", "pending()", dispatch.EmitOpts{At: time.Now().Add(time.Hour)}},
 	} {
-		all = append(all, field("EmitOpts."+o.name, "", func(d *declared) { d.emit = byName(&o.opts) }, o.want).
-			after(func(d *declared) { d.emit = byName(nil) }))
+		all = append(all, field("EmitOpts."+o.name, "", func(d *specimen) { d.emit = byName(&o.opts) }, o.want).
+			after(func(d *specimen) { d.emit = byName(nil) }))
 	}
 	return all
 }

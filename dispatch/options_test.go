@@ -27,8 +27,8 @@ import (
 	"github.com/carillon-notify/carillon/transports/transporttest"
 )
 
-// declared is a declaration in Go and as carillon.yaml, before it is built.
-type declared struct {
+// specimen is a declaration in Go and as carillon.yaml, before it is built.
+type specimen struct {
 	cfg      dispatch.Config
 	resource dispatch.Resource[dispatch.Data]
 	yaml     string
@@ -38,10 +38,10 @@ type declared struct {
 	event string
 }
 
-func (d *declared) e() *dispatch.Event[dispatch.Data] { return &d.resource.Events[0] }
+func (d *specimen) e() *dispatch.Event[dispatch.Data] { return &d.resource.Events[0] }
 
 // replace changes the YAML; what it replaces must be there.
-func (d *declared) replace(old, by string) {
+func (d *specimen) replace(old, by string) {
 	if !strings.Contains(d.yaml, old) {
 		panic("the YAML has no " + old)
 	}
@@ -50,8 +50,8 @@ func (d *declared) replace(old, by string) {
 
 var sample = dispatch.Data{"id": "1", "user_id": "ann", "second_id": "bob"}
 
-func base() *declared {
-	return &declared{
+func base() *specimen {
+	return &specimen{
 		event: "tickets.opened",
 		cfg:   dispatch.Config{Categories: []dispatch.Category{{Name: "support"}, {Name: "news"}}},
 		resource: dispatch.Resource[dispatch.Data]{
@@ -98,7 +98,7 @@ func builders() []config.Builder {
 
 // trace emits one event in a transaction, delivers it over two hours, and tells all that happened. A declaration or
 // an emit that is refused is told too.
-func (d *declared) trace(t *testing.T, db dispatch.Beginner, fromYAML bool) string {
+func (d *specimen) trace(t *testing.T, db dispatch.Beginner, fromYAML bool) string {
 	t.Helper()
 	var dispatcher *dispatch.Dispatcher
 	if fromYAML {

@@ -255,5 +255,3 @@ func claimAll(t *testing.T, db receipts.DB, own []uuid.UUID) ([]uuid.UUID, error
 		all = append(all, idsOf(batch)...)
 	}
 }
-
-

@@ -66,7 +66,7 @@ func (b *bundle) all() []uuid.UUID {
 // both, and no receipt is left behind.
 func TestRecordAgainstReclaim(t *testing.T) {
 	t.Parallel()
-	const n, tries = 100, 500
+	const n, tries = 60, 200
 	b := race(t, n)
 	var group errgroup.Group
 	var mu sync.Mutex

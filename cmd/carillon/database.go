@@ -47,9 +47,10 @@ func (a *app) hide(url string) {
 	if err != nil {
 		return
 	}
-	// A password that is the name of something else would take that name from messages, and is known anyway.
-	if password := cfg.ConnConfig.Password; password != cfg.ConnConfig.User && password != cfg.ConnConfig.Database {
-		a.err.Hide(password)
+	// A password that is the name of something else, too, would take that name from every message.
+	names := []string{cfg.ConnConfig.User, cfg.ConnConfig.Database, "carillon", "postgres"}
+	if !slices.Contains(names, cfg.ConnConfig.Password) {
+		a.err.Hide(cfg.ConnConfig.Password)
 	}
 }
 

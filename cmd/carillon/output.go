@@ -94,11 +94,8 @@ type painted struct {
 func (p painted) String() string { return p.text }
 
 func (a *app) show(cell any) string {
-	if p, ok := cell.(painted); ok {
-		if !a.colours {
-			return cli.Escape(p.text)
-		}
-		return p.colour.Sprint(cli.Escape(p.text))
+	if p, ok := cell.(painted); ok && a.colours {
+		return p.colour.EscapeSeq() + cli.Escape(p.text) + text.Reset.EscapeSeq()
 	}
 	return cli.Escape(fmt.Sprint(cell))
 }

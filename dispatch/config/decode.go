@@ -44,10 +44,10 @@ func (d *decoder) problem(at position, s spot, format string, args ...any) {
 // decode fills into, which is settable. A key without a value leaves it alone.
 func (d *decoder) decode(n *node, into reflect.Value, s spot) {
 	switch {
-	case n.kind == broken:
-		d.failed = true
 	case into.Type() == nodeType:
 		into.Set(reflect.ValueOf(n))
+	case n.kind == broken:
+		d.failed = true
 	case n.kind == null:
 	case isScalar(into.Type()):
 		if n.kind != scalar {

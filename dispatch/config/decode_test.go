@@ -92,16 +92,26 @@ func TestBuilderProblems(t *testing.T) {
 		builder      config.Builder
 		want         []string
 	}{
-		{"AtKey", source, builderOf(new(pager), fmt.Errorf("pager: name is too short")),
-			[]string{"c.yaml:3:9: transports.pager.name: is too short"}},
-		{"AtSection", source, builderOf(new(pager), fmt.Errorf("no pager here")),
-			[]string{"c.yaml:2:2: transports.pager: no pager here"}},
-		{"NotAStruct", source, builderOf(new(int), nil),
-			[]string{"c.yaml:2:2: transports.pager: decode transports.pager: want a pointer to a struct, not *int"}},
-		{"NotDecodable", source + "  func: x\n  ids: [a, ]\n", builderOf(new(pager), nil),
-			[]string{"c.yaml:4:9: transports.pager.func: cannot be set in a file (its type in Go is func())"}},
-		{"EmptyItem", source + "  ids:\n   -\n", builderOf(new(pager), nil),
-			[]string{"c.yaml:5:4: transports.pager.ids[0]: the item is empty"}},
+		{
+			"AtKey", source, builderOf(new(pager), fmt.Errorf("pager: name is too short")),
+			[]string{"c.yaml:3:9: transports.pager.name: is too short"},
+		},
+		{
+			"AtSection", source, builderOf(new(pager), fmt.Errorf("no pager here")),
+			[]string{"c.yaml:2:2: transports.pager: no pager here"},
+		},
+		{
+			"NotAStruct", source, builderOf(new(int), nil),
+			[]string{"c.yaml:2:2: transports.pager: decode transports.pager: want a pointer to a struct, not *int"},
+		},
+		{
+			"NotDecodable", source + "  func: x\n  ids: [a, ]\n", builderOf(new(pager), nil),
+			[]string{"c.yaml:4:9: transports.pager.func: cannot be set in a file (its type in Go is func())"},
+		},
+		{
+			"EmptyItem", source + "  ids:\n   -\n", builderOf(new(pager), nil),
+			[]string{"c.yaml:5:4: transports.pager.ids[0]: the item is empty"},
+		},
 		{"Nothing", source, config.Builder{
 			Spec: transports.Spec{Name: "pager"},
 			New:  func(decode func(any) error) (transports.Transport, error) { return nil, decode(new(pager)) },

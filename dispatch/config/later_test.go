@@ -17,12 +17,16 @@ func TestPlannedKeysAreRefusedByName(t *testing.T) {
 		keys         []string
 	}{
 		{"%s: {}", "", []string{"counters", "endpoints", "tenants", "webhooks", "realtime", "templates"}},
-		{"events: { a.b: { %s: x, channels: [{transport: in_app, audience: u}], content: {title: t, message: m} } }\n" +
-			"audiences: { u: { field: id } }", "events.a.b.",
-			[]string{"digest", "throttle", "quiet_hours", "attachments", "locales"}},
-		{"events: { a.b: { channels: [{transport: in_app, audience: u, %s: x}], content: {title: t, message: m} } }\n" +
-			"audiences: { u: { field: id } }", "events.a.b.channels[0].",
-			[]string{"digest", "throttle", "locale", "variant", "fallback"}},
+		{
+			"events: { a.b: { %s: x, channels: [{transport: in_app, audience: u}], content: {title: t, message: m} } }\n" +
+				"audiences: { u: { field: id } }", "events.a.b.",
+			[]string{"digest", "throttle", "quiet_hours", "attachments", "locales"},
+		},
+		{
+			"events: { a.b: { channels: [{transport: in_app, audience: u, %s: x}], content: {title: t, message: m} } }\n" +
+				"audiences: { u: { field: id } }", "events.a.b.channels[0].",
+			[]string{"digest", "throttle", "locale", "variant", "fallback"},
+		},
 		{"audiences: { u: { %s: x } }", "audiences.u.", []string{"roles", "watch", "union", "except"}},
 	} {
 		for _, key := range section.keys {

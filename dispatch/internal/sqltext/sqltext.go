@@ -4,7 +4,9 @@ package sqltext
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -17,17 +19,13 @@ type Querier interface {
 // Row maps column names to their text; a NULL is absent.
 type Row map[string]string
 
-var parameter = regexp.MustCompile(`\$(\d)`)
+var parameter = regexp.MustCompile(`\$\d+`)
 
 // Query passes those of args that the query uses ($1, $2, …: Postgres refuses the others), and returns the names of
 // the columns and the rows.
 func Query(ctx context.Context, db Querier, query string, args ...any) ([]string, []Row, error) {
-	used := 0
-	for _, match := range parameter.FindAllStringSubmatch(query, -1) {
-		used = max(used, int(match[1][0]-'0'))
-	}
-	passed := append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args[:min(used, len(args))]...)
-	rows, err := db.Query(ctx, query, passed...)
+	query, used := bind(query, args)
+	rows, err := db.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, used...)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,4 +45,22 @@ func Query(ctx context.Context, db Querier, query string, args ...any) ([]string
 		all = append(all, row)
 	}
 	return columns, all, rows.Err()
+}
+
+// bind keeps the arguments that the query uses and, if one in between is not used, numbers the parameters anew.
+func bind(query string, args []any) (string, []any) {
+	var used []any
+	number := map[string]string{}
+	for i, arg := range args {
+		if name := fmt.Sprintf("$%d", i+1); slices.Contains(parameter.FindAllString(query, -1), name) {
+			used = append(used, arg)
+			number[name] = fmt.Sprintf("$%d", len(used))
+		}
+	}
+	return parameter.ReplaceAllStringFunc(query, func(name string) string {
+		if renumbered, known := number[name]; known {
+			return renumbered
+		}
+		return name
+	}), used
 }
