@@ -2,9 +2,9 @@
 //
 //	go run ./bench [-short] [-only emit|trips|wal|latency] [-out FILE]
 //
-// It raises a private Postgres, or uses the server in DATABASE_URL, whose role must be allowed to create databases: all
-// work is done in a database made for the run and dropped after it. It says so if that server does not wait for the
-// disk, because the figures then mean little.
+// It raises a private Postgres, or uses the server in DATABASE_URL, whose role must be allowed to create databases and to
+// run CHECKPOINT: all work is done in a database made for the run and dropped after it. It says so if that server does
+// not wait for the disk, because the figures then mean little.
 //
 // There are four measures:
 //

@@ -44,8 +44,9 @@ type load struct {
 
 // results are what a run found out, and all that is needed to judge it.
 type results struct {
-	// Commit is what was measured, with "+changes" if there were any that are not committed.
+	// Commit is what was measured, and Changed says that the checkout had changes on top of it.
 	Commit  string          `json:"commit"`
+	Changed bool            `json:"uncommitted_changes"`
 	TakenAt time.Time       `json:"taken_at"`
 	Short   bool            `json:"short,omitempty"`
 	Machine machine         `json:"machine"`
@@ -58,8 +59,10 @@ type results struct {
 }
 
 func newResults(ctx context.Context, server server, short bool) *results {
+	revision, changed := commit(ctx)
 	r := &results{
-		Commit:  commit(ctx),
+		Commit:  revision,
+		Changed: changed,
 		TakenAt: time.Now().UTC().Truncate(time.Second),
 		Short:   short,
 		Machine: machine{
@@ -99,8 +102,12 @@ func (r *results) write(file string) error {
 // print lays the figures out for people.
 func (r *results) print(out io.Writer) error {
 	m := r.Machine
-	fmt.Fprintf(out, "carillon %.12s, %s, PostgreSQL %s (fsync %s, synchronous_commit %s), %d CPUs\n",
-		r.Commit, m.Go, m.Server.Version, m.Server.Fsync, m.Server.SynchronousCommit, m.CPUs)
+	also := ""
+	if r.Changed {
+		also = " with changes"
+	}
+	fmt.Fprintf(out, "carillon %.12s%s, %s, PostgreSQL %s (fsync %s, synchronous_commit %s), %d CPUs\n",
+		r.Commit, also, m.Go, m.Server.Version, m.Server.Fsync, m.Server.SynchronousCommit, m.CPUs)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	r.printEmit(table)
 	if t := r.Trips; t != nil {
@@ -129,7 +136,7 @@ func (r *results) printEmit(table io.Writer) {
 	fmt.Fprintf(table, "\nemit, %d channels, median of %d slices (quartiles)\temit / domain\tnaive / domain\temit / naive\tdomain/s\temit/s\tnaive/s\n",
 		r.Load.Emit.Channels, r.Load.Emit.Slices)
 	for _, e := range r.Emit {
-		fmt.Fprintf(table, "%d writers\t%s\t%s\t%s\t%.0f\t%.0f\t%.0f\n", e.Writers,
+		fmt.Fprintf(table, "writers: %d\t%s\t%s\t%s\t%.0f\t%.0f\t%.0f\n", e.Writers,
 			e.EmitToDomain, e.NaiveToDomain, e.EmitToNaive, e.DomainRate.Median, e.EmitRate.Median, e.NaiveRate.Median)
 	}
 	most := r.Emit[len(r.Emit)-1]
@@ -137,23 +144,20 @@ func (r *results) printEmit(table io.Writer) {
 	if most.EmitToNaive.Median < r.Targets.EmitToNaive {
 		verdict = "MISSED"
 	}
-	fmt.Fprintf(table, "aim at %d writers\t\t\tat least %.1f: %s\n", most.Writers, r.Targets.EmitToNaive, verdict)
+	fmt.Fprintf(table, "aim, writers: %d\t\t\tat least %.1f: %s\n", most.Writers, r.Targets.EmitToNaive, verdict)
 }
 
 func (s spread) String() string { return fmt.Sprintf("%.2f (%.2f–%.2f)", s.Median, s.Q1, s.Q3) }
 
-// commit is the revision of the checkout, or "unknown". The record itself is no change: it cannot have its own commit.
-func commit(ctx context.Context) string {
+// commit is the revision of the checkout, or "unknown", and whether there are changes on top of it. The record itself is
+// no change: it cannot name the commit that it is part of.
+func commit(ctx context.Context) (revision string, changed bool) {
 	head, err := exec.CommandContext(ctx, "git", "rev-parse", "HEAD").Output()
 	if err != nil {
-		return "unknown"
+		return "unknown", true
 	}
-	revision := strings.TrimSpace(string(head))
 	changes, err := exec.CommandContext(ctx, "git", "status", "--porcelain", "--", ":/", ":(top,exclude)"+record).Output()
-	if err != nil || len(changes) > 0 {
-		revision += "+changes"
-	}
-	return revision
+	return strings.TrimSpace(string(head)), err != nil || len(changes) > 0
 }
 
 // cpu is the processor's name where the system tells it in a file, else nothing.

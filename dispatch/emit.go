@@ -3,20 +3,27 @@ package dispatch
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Limits of an emit, checked before the first statement.
 const (
-	// MaxData is the largest encoded payload, in bytes.
+	// MaxData is the largest payload, in bytes as Postgres writes it: a blank after each comma and colon, and numbers
+	// without an exponent.
 	MaxData = 256 << 10
+	// MaxDepth is how deep lists and objects of a payload may be nested.
+	MaxDepth = 1000
 	// MaxName is the longest tenant, actor, idempotency key, resource id or trace, in bytes.
 	MaxName = 255
 )
@@ -27,7 +34,8 @@ type EmitOpts struct {
 	Tenant string
 	// Actor is who did it.
 	Actor string
-	// IdempotencyKey makes a repeated emit return the first event. Unique per tenant.
+	// IdempotencyKey makes a repeated emit return the first event. Unique per tenant. An action that causes several
+	// events gives each of them a key of its own: this one, a slash, and the event's full name.
 	IdempotencyKey string
 	// At postpones everything, the finding of recipients included. Defaults to now; a past time means now.
 	At time.Time
@@ -60,11 +68,36 @@ type call struct {
 	args  []any
 }
 
-// execFunc runs one statement of an emit.
-type execFunc func(ctx context.Context, sql string) error
+// session is the caller's transaction, of pgx or database/sql.
+type session struct {
+	execFunc func(ctx context.Context, sql string) error
+	// rowFunc runs the emit statement and scans its row.
+	rowFunc func(ctx context.Context, sql string, args []any, into ...any) error
+}
 
-// rowFunc runs the emit statement and scans its row.
-type rowFunc func(ctx context.Context, sql string, args []any, into ...any) error
+func pgxSession(tx pgx.Tx) session {
+	return session{
+		execFunc: func(ctx context.Context, query string) error {
+			_, err := tx.Exec(ctx, query)
+			return err
+		},
+		rowFunc: func(ctx context.Context, query string, args []any, into ...any) error {
+			return tx.QueryRow(ctx, query, args...).Scan(into...)
+		},
+	}
+}
+
+func sqlSession(tx *sql.Tx) session {
+	return session{
+		execFunc: func(ctx context.Context, query string) error {
+			_, err := tx.ExecContext(ctx, query)
+			return err
+		},
+		rowFunc: func(ctx context.Context, query string, args []any, into ...any) error {
+			return tx.QueryRowContext(ctx, query, args...).Scan(into...)
+		},
+	}
+}
 
 // prepare checks everything that can be checked without the database.
 func (d *Dispatcher) prepare(event string, payload any, opts *EmitOpts) (*call, error) {
@@ -80,7 +113,7 @@ func (d *Dispatcher) prepare(event string, payload any, opts *EmitOpts) (*call, 
 	return c, nil
 }
 
-func newCall(sql, event string, payload any, opts *EmitOpts) (*call, error) {
+func newCall(query, event string, payload any, opts *EmitOpts) (*call, error) {
 	data, err := encode(payload)
 	if err != nil {
 		return nil, err
@@ -89,32 +122,32 @@ func newCall(sql, event string, payload any, opts *EmitOpts) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &call{event: event, sql: sql, args: []any{event, data, options}}, nil
+	return &call{event: event, sql: query, args: []any{event, data, options}}, nil
 }
 
-func (c *call) run(ctx context.Context, row rowFunc, exec execFunc, savepoint bool) (Emitted, error) {
+func (c *call) run(ctx context.Context, s session, savepoint bool) (Emitted, error) {
 	if savepoint {
-		if err := exec(ctx, sqlSavepoint); err != nil {
+		if err := s.execFunc(ctx, sqlSavepoint); err != nil {
 			return Emitted{}, fmt.Errorf("emit %s: %w", c.event, err)
 		}
 	}
-	emitted, err := c.query(ctx, row)
+	emitted, err := c.query(ctx, s)
 	var conflict *ConflictError
 	if savepoint && (err == nil || errors.As(err, &conflict)) {
-		if err := exec(ctx, sqlReleaseSavepoint); err != nil {
+		if err := s.execFunc(ctx, sqlReleaseSavepoint); err != nil {
 			return Emitted{}, fmt.Errorf("emit %s: %w", c.event, err)
 		}
 	} else if savepoint {
-		err = errors.Join(err, exec(context.WithoutCancel(ctx), sqlRollbackSavepoint))
+		err = errors.Join(err, s.execFunc(context.WithoutCancel(ctx), sqlRollbackSavepoint))
 	}
 	return emitted, err
 }
 
-func (c *call) query(ctx context.Context, row rowFunc) (Emitted, error) {
+func (c *call) query(ctx context.Context, s session) (Emitted, error) {
 	emitted := Emitted{Event: c.event}
 	var id string
 	var conflict bool
-	if err := row(ctx, c.sql, c.args, &id, &emitted.Duplicate, &conflict); err != nil {
+	if err := s.rowFunc(ctx, c.sql, c.args, &id, &emitted.Duplicate, &conflict); err != nil {
 		return Emitted{}, fmt.Errorf("emit %s: %w", c.event, err)
 	}
 	parsed, err := uuid.Parse(id)
@@ -133,34 +166,17 @@ func encode(payload any) (string, error) {
 	if err != nil {
 		return "", &InvalidError{Field: "payload", Problem: fmt.Sprintf("does not encode as JSON (a %T)", payload)}
 	}
-	switch {
-	case len(raw) > MaxData:
-		return "", &InvalidError{Field: "payload", Problem: fmt.Sprintf("has %d bytes (at most %d: emit a reference and look the rest up in EnrichFunc)", len(raw), MaxData)}
-	case len(raw) == 0 || raw[0] != '{':
+	if raw[0] != '{' {
 		return "", &InvalidError{Field: "payload", Problem: "is not a JSON object"}
-	case hasNUL(raw):
-		return "", &InvalidError{Field: "payload", Problem: `has a NUL character, which Postgres cannot store`}
+	}
+	size, problem := measure(raw)
+	switch {
+	case problem != "":
+		return "", &InvalidError{Field: "payload", Problem: problem}
+	case size > MaxData:
+		return "", &InvalidError{Field: "payload", Problem: fmt.Sprintf("has %d bytes (at most %d: emit a reference and look the rest up in EnrichFunc)", size, MaxData)}
 	}
 	return string(raw), nil
-}
-
-// hasNUL looks for \u0000 that is not an escaped backslash followed by u0000.
-func hasNUL(raw []byte) bool {
-	for at := 0; ; {
-		i := bytes.Index(raw[at:], []byte(`\u0000`))
-		if i < 0 {
-			return false
-		}
-		at += i
-		backslashes := 1
-		for j := at - 1; j >= 0 && raw[j] == '\\'; j-- {
-			backslashes++
-		}
-		if backslashes%2 == 1 {
-			return true
-		}
-		at += len(`\u0000`)
-	}
 }
 
 func (o *EmitOpts) encode() (string, error) {
@@ -176,12 +192,10 @@ func (o *EmitOpts) encode() (string, error) {
 		{"resource_id", o.ResourceID},
 		{"trace", o.Trace},
 	} {
-		switch {
-		case len(f.value) > MaxName:
-			return "", &InvalidError{Field: f.name, Problem: fmt.Sprintf("has %d bytes (at most %d)", len(f.value), MaxName)}
-		case !utf8.ValidString(f.value) || strings.ContainsRune(f.value, 0):
-			return "", &InvalidError{Field: f.name, Problem: "is not UTF-8 text without NUL"}
-		case f.value != "":
+		if err := checkText(f.name, f.value); err != nil {
+			return "", err
+		}
+		if f.value != "" {
 			options[f.name] = f.value
 		}
 	}
@@ -189,7 +203,8 @@ func (o *EmitOpts) encode() (string, error) {
 		if year := o.At.UTC().Year(); year < 1 || year > 9999 {
 			return "", &InvalidError{Field: "at", Problem: "is outside the years 1 to 9999"}
 		}
-		options["at"] = o.At.UTC().Format(time.RFC3339Nano)
+		// Postgres rounds to microseconds, which might leave the years.
+		options["at"] = o.At.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 	}
 	switch o.Priority {
 	case 0:
@@ -203,4 +218,85 @@ func (o *EmitOpts) encode() (string, error) {
 		return "", fmt.Errorf("encode emit options: %w", err)
 	}
 	return string(raw), nil
+}
+
+func checkText(field, value string) error {
+	switch {
+	case len(value) > MaxName:
+		return &InvalidError{Field: field, Problem: fmt.Sprintf("has %d bytes (at most %d)", len(value), MaxName)}
+	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+		return &InvalidError{Field: field, Problem: "is not UTF-8 text without NUL"}
+	}
+	return nil
+}
+
+// maxExponent is beyond every float64.
+const maxExponent = 400
+
+// measure tells how many bytes Postgres makes of compact JSON, and what of it Postgres would refuse; "" if nothing.
+// A refusal there would end the caller's transaction.
+func measure(raw []byte) (size int, problem string) {
+	if !utf8.Valid(raw) {
+		return 0, "is not UTF-8"
+	}
+	size = len(raw)
+	depth := 0
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; c {
+		case '{', '[':
+			if depth++; depth > MaxDepth {
+				return 0, fmt.Sprintf("is nested deeper than %d", MaxDepth)
+			}
+		case '}', ']':
+			depth--
+		case ',', ':':
+			size++
+		case '"':
+			if i, problem = skipString(raw, i); problem != "" {
+				return 0, problem
+			}
+		case 'e', 'E':
+			if raw[i-1] < '0' || raw[i-1] > '9' {
+				continue // of true or false
+			}
+			digits := raw[i+1:]
+			digits = digits[:len(digits)-len(bytes.TrimLeft(digits, "+-0123456789"))]
+			exponent, err := strconv.Atoi(string(digits))
+			if exponent = max(exponent, -exponent); err != nil || exponent > maxExponent {
+				return 0, "has a number out of range"
+			}
+			size += exponent
+		}
+	}
+	return size, ""
+}
+
+// skipString returns the index of the quote that ends the string which begins at the given one.
+func skipString(raw []byte, at int) (end int, problem string) {
+	for at++; raw[at] != '"'; at++ {
+		if raw[at] != '\\' {
+			continue
+		}
+		if at++; raw[at] != 'u' {
+			continue
+		}
+		char := escaped(raw[at+1:])
+		at += 4
+		switch {
+		case char == 0:
+			return 0, "has a NUL character, which Postgres cannot store"
+		case !utf16.IsSurrogate(char):
+		case raw[at+1] == '\\' && raw[at+2] == 'u' && utf16.DecodeRune(char, escaped(raw[at+3:])) != utf8.RuneError:
+			at += 6
+		default:
+			return 0, "has half of a surrogate pair"
+		}
+	}
+	return at, ""
+}
+
+// escaped reads the four hex digits of an escape.
+func escaped(digits []byte) rune {
+	char, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // The encoder has checked them.
+	return rune(char)
 }

@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/stretchr/testify/require"
@@ -282,7 +284,7 @@ func TestPriorityPicksTheLane(t *testing.T) {
 
 func TestEventsThatAreNotDeclaredAreRefusedBeforeAnyStatement(t *testing.T) {
 	t.Parallel()
-	_, handle := declared(t)
+	_, handle := newOrders(t)
 	for _, name := range []string{"", "nonsense", "orders.created", "created "} {
 		_, err := handle.EmitTx(t.Context(), untouched{}, name, a7, nil)
 		require.ErrorIs(t, err, dispatch.ErrUnknownEvent, name)
@@ -291,6 +293,16 @@ func TestEventsThatAreNotDeclaredAreRefusedBeforeAnyStatement(t *testing.T) {
 
 // untouched is a transaction that must not be asked for anything.
 type untouched struct{ pgx.Tx }
+
+var errTouched = errors.New("the database was asked")
+
+func (untouched) QueryRow(context.Context, string, ...any) pgx.Row { return untouched{} }
+
+func (untouched) Scan(...any) error { return errTouched }
+
+func (untouched) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return pgconn.CommandTag{}, errTouched
+}
 
 func TestEveryChannelOfManyGetsItsOwnReceipt(t *testing.T) {
 	t.Parallel()
@@ -312,4 +324,40 @@ func TestEveryChannelOfManyGetsItsOwnReceipt(t *testing.T) {
 	slices.Sort(got)
 	require.Equal(t, names, got)
 	require.Len(t, b.receipts(emitted.EventID), 20)
+}
+
+// withoutRights makes the emits of a transaction fail, until RESET ROLE.
+func withoutRights(t *testing.T, tx pgx.Tx) {
+	t.Helper()
+	role := newRole(t, tx)
+	_, err := tx.Exec(t.Context(), "SET LOCAL ROLE "+role)
+	require.NoError(t, err)
+}
+
+func TestSavepointSparesTheTransaction(t *testing.T) {
+	t.Parallel()
+	b, tx := setup(t)
+	before := b.counts()
+	withoutRights(t, tx)
+	for range 2 {
+		_, err := b.orders.EmitTx(b.ctx(), tx, "created", a7, &dispatch.EmitOpts{Savepoint: true})
+		requireCode(t, err, "42501")
+		_, err = dispatch.EmitPublishedTx(b.ctx(), tx, "orders.created", json.RawMessage(`{}`), &dispatch.EmitOpts{Savepoint: true})
+		requireCode(t, err, "42501")
+	}
+	b.exec("RESET ROLE")
+	require.Equal(t, before, b.counts())
+	_, err := b.orders.EmitTx(b.ctx(), tx, "created", a7, &dispatch.EmitOpts{Savepoint: true})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"events": 1, "receipts": 3, "river_job": 3}, added(before, b.counts()))
+}
+
+func TestWithoutSavepointTheTransactionIsOver(t *testing.T) {
+	t.Parallel()
+	b, tx := setup(t)
+	withoutRights(t, tx)
+	_, err := b.orders.EmitTx(b.ctx(), tx, "created", a7, nil)
+	requireCode(t, err, "42501")
+	_, err = tx.Exec(b.ctx(), "SELECT 1")
+	requireCode(t, err, "25P02")
 }

@@ -51,27 +51,23 @@ func (h *Handle[T]) Run(ctx context.Context, db Beginner, action Action, act fun
 // action that causes none emits nothing. After an error that is not a [ConflictError], roll back, unless
 // [EmitOpts.Savepoint] is set.
 func (h *Handle[T]) TriggerTx(ctx context.Context, tx pgx.Tx, action Action, payload T, opts *EmitOpts) ([]Emitted, error) {
-	return h.trigger(action, func(event string) (Emitted, error) {
-		return h.emit(ctx, tx, event, payload, opts)
-	})
+	return h.trigger(ctx, pgxSession(tx), action, payload, opts)
 }
 
 // TriggerSQLTx is [Handle.TriggerTx] for database/sql.
 func (h *Handle[T]) TriggerSQLTx(ctx context.Context, tx *sql.Tx, action Action, payload T, opts *EmitOpts) ([]Emitted, error) {
-	return h.trigger(action, func(event string) (Emitted, error) {
-		return h.emitSQL(ctx, tx, event, payload, opts)
-	})
+	return h.trigger(ctx, sqlSession(tx), action, payload, opts)
 }
 
 // EmitTx emits one event of the resource by its own name, such as "created", inside the caller's transaction. After
 // an error that is not a [ConflictError], roll back, unless [EmitOpts.Savepoint] is set.
 func (h *Handle[T]) EmitTx(ctx context.Context, tx pgx.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
-	return h.emit(ctx, tx, h.resource.Name+"."+event, payload, opts)
+	return h.emit(ctx, pgxSession(tx), event, payload, opts)
 }
 
 // EmitSQLTx is [Handle.EmitTx] for database/sql.
 func (h *Handle[T]) EmitSQLTx(ctx context.Context, tx *sql.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
-	return h.emitSQL(ctx, tx, h.resource.Name+"."+event, payload, opts)
+	return h.emit(ctx, sqlSession(tx), event, payload, opts)
 }
 
 func (h *Handle[T]) eventsOf(action Action) ([]string, error) {
@@ -82,45 +78,40 @@ func (h *Handle[T]) eventsOf(action Action) ([]string, error) {
 	return events, nil
 }
 
-func (h *Handle[T]) trigger(action Action, emit func(event string) (Emitted, error)) ([]Emitted, error) {
+// trigger checks all events before it emits the first.
+func (h *Handle[T]) trigger(ctx context.Context, s session, action Action, payload T, opts *EmitOpts) ([]Emitted, error) {
 	events, err := h.eventsOf(action)
 	if err != nil {
 		return nil, err
 	}
-	emitted := make([]Emitted, 0, len(events))
-	for _, event := range events {
-		one, err := emit(event)
-		if err != nil {
+	opts = h.complete(payload, opts)
+	calls := make([]*call, len(events))
+	for i, event := range events {
+		own := *opts
+		if own.IdempotencyKey != "" && len(events) > 1 {
+			// With one key for all of them, the second event would conflict with the first.
+			own.IdempotencyKey += "/" + event
+		}
+		if calls[i], err = h.dispatcher.prepare(event, payload, &own); err != nil {
 			return nil, err
 		}
-		emitted = append(emitted, one)
+	}
+	emitted := make([]Emitted, len(calls))
+	for i, c := range calls {
+		if emitted[i], err = c.run(ctx, s, opts.Savepoint); err != nil {
+			return nil, err
+		}
 	}
 	return emitted, nil
 }
 
-func (h *Handle[T]) emit(ctx context.Context, tx pgx.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
+func (h *Handle[T]) emit(ctx context.Context, s session, event string, payload T, opts *EmitOpts) (Emitted, error) {
 	opts = h.complete(payload, opts)
-	c, err := h.dispatcher.prepare(event, payload, opts)
+	c, err := h.dispatcher.prepare(h.resource.Name+"."+event, payload, opts)
 	if err != nil {
 		return Emitted{}, err
 	}
-	return c.run(ctx, pgxRow(tx), pgxExec(tx), opts.Savepoint)
-}
-
-func (h *Handle[T]) emitSQL(ctx context.Context, tx *sql.Tx, event string, payload T, opts *EmitOpts) (Emitted, error) {
-	opts = h.complete(payload, opts)
-	c, err := h.dispatcher.prepare(event, payload, opts)
-	if err != nil {
-		return Emitted{}, err
-	}
-	row := func(ctx context.Context, query string, args []any, into ...any) error {
-		return tx.QueryRowContext(ctx, query, args...).Scan(into...)
-	}
-	exec := func(ctx context.Context, query string) error {
-		_, err := tx.ExecContext(ctx, query)
-		return err
-	}
-	return c.run(ctx, row, exec, opts.Savepoint)
+	return c.run(ctx, s, opts.Savepoint)
 }
 
 // complete fills in what the resource knows.
@@ -136,17 +127,4 @@ func (h *Handle[T]) complete(payload T, opts *EmitOpts) *EmitOpts {
 		full.ResourceID = h.resource.KeyFunc(payload)
 	}
 	return &full
-}
-
-func pgxRow(tx pgx.Tx) rowFunc {
-	return func(ctx context.Context, query string, args []any, into ...any) error {
-		return tx.QueryRow(ctx, query, args...).Scan(into...)
-	}
-}
-
-func pgxExec(tx pgx.Tx) execFunc {
-	return func(ctx context.Context, query string) error {
-		_, err := tx.Exec(ctx, query)
-		return err
-	}
 }

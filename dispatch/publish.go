@@ -21,7 +21,7 @@ func (d *Dispatcher) Publish(ctx context.Context, db Beginner) ([]string, error)
 			}
 			rows, err := tx.Query(ctx, sqlPublish, pgx.StrictNamedArgs{
 				"event": e.Name, "resource_type": e.ResourceType, "category": category,
-				"fields": e.Fields, "channels": json.RawMessage(e.Wire),
+				"fields": append([]string{}, e.Fields...), "channels": json.RawMessage(e.Wire),
 			})
 			if err != nil {
 				return err
@@ -41,12 +41,18 @@ func (d *Dispatcher) Publish(ctx context.Context, db Beginner) ([]string, error)
 }
 
 // EmitPublishedTx emits a published event by its full name, for programs that have no declarations of their own. The
-// data is a JSON object. Errors are those of [Handle.EmitTx], except that an unknown event is an error of the
-// database.
+// data is a JSON object. Errors are those of [Handle.EmitTx], except that an event which is not published is an error of
+// the database, with the code CN001.
 func EmitPublishedTx(ctx context.Context, tx pgx.Tx, event string, data json.RawMessage, opts *EmitOpts) (Emitted, error) {
+	if err := checkText("event", event); err != nil {
+		return Emitted{}, err
+	}
+	if event == "" {
+		return Emitted{}, &InvalidError{Field: "event", Problem: "is empty"}
+	}
 	c, err := newCall(sqlEmitPublished, event, data, opts)
 	if err != nil {
 		return Emitted{}, err
 	}
-	return c.run(ctx, pgxRow(tx), pgxExec(tx), opts != nil && opts.Savepoint)
+	return c.run(ctx, pgxSession(tx), opts != nil && opts.Savepoint)
 }

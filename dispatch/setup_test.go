@@ -38,7 +38,7 @@ func orders() dispatch.Resource[order] {
 		Actions: []dispatch.Action{create, checkout, archive},
 		Audiences: map[string]dispatch.Audience{
 			"user": dispatch.Person(func(o order) string { return o.UserID }),
-			"ops":  dispatch.Fixed(transports.Slack, "#orders"),
+			"ops":  dispatch.Fixed("slack", "#orders"),
 		},
 		Events: []dispatch.Event[order]{
 			{
@@ -46,7 +46,7 @@ func orders() dispatch.Resource[order] {
 				Channels: []dispatch.Channel{
 					{Transport: transports.InApp, Audience: "user"},
 					{Transport: transports.Email, Audience: "user", Delay: 5 * time.Minute},
-					{Transport: transports.Slack, Audience: "ops"},
+					{Transport: "slack", Audience: "ops"},
 				},
 			},
 			{
@@ -58,11 +58,18 @@ func orders() dispatch.Resource[order] {
 	}
 }
 
+// slack is a transport that knows fixed addresses.
+func slack() transports.Spec {
+	return transports.Spec{Name: "slack", Required: []string{transports.FieldMessage}}
+}
+
 var a7 = order{ID: "A7", UserID: "ann"}
 
-func declared(t *testing.T) (*dispatch.Dispatcher, *dispatch.Handle[order]) {
+func newOrders(t *testing.T) (*dispatch.Dispatcher, *dispatch.Handle[order]) {
 	t.Helper()
-	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{orders()}})
+	d, err := dispatch.New(&dispatch.Config{
+		Resources: []dispatch.Declaration{orders()}, Transports: []transports.Spec{slack()},
+	})
 	require.NoError(t, err)
 	return d, dispatch.For(d, orders())
 }
@@ -102,7 +109,7 @@ func committing(t *testing.T) (*bundle, *pgxpool.Pool) {
 
 func over(t *testing.T, db queryer) *bundle {
 	t.Helper()
-	d, handle := declared(t)
+	d, handle := newOrders(t)
 	return &bundle{t: t, d: d, orders: handle, db: db}
 }
 

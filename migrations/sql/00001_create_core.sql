@@ -114,17 +114,15 @@ CREATE TABLE carillon.contents (
 CREATE TABLE carillon.contents_default PARTITION OF carillon.contents DEFAULT;
 
 -- +goose StatementBegin
+-- RFC 9562 §5.7: 48 bits of Unix milliseconds over a random UUIDv4, whose version nibble 4 becomes 7. The names in a
+-- body of this form are bound now, so it needs no search_path of its own and can be inlined, which emit feels.
 CREATE FUNCTION carillon.uuid7() RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $fn$
-  -- RFC 9562 §5.7: 48 bits of Unix milliseconds over a random UUIDv4, whose version nibble 4 becomes 7.
-  SELECT encode(
-    set_bit(set_bit(
-      overlay(uuid_send(gen_random_uuid())
-        PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
-        FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
-$fn$;
+RETURN encode(
+  set_bit(set_bit(
+    overlay(uuid_send(gen_random_uuid())
+      PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+      FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid;
 -- +goose StatementEnd
 
 -- +goose StatementBegin

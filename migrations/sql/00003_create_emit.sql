@@ -21,15 +21,26 @@ $fn$;
 
 -- +goose StatementBegin
 CREATE FUNCTION carillon.wake(lanes text[]) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+  lane text;
+  woken text := coalesce(current_setting('carillon.woken', true), '');
+BEGIN
   -- A NOTIFY in every transaction would serialise commits. One per lane and 10 ms is enough: a try-lock on the slot
   -- decides who speaks, nobody waits, and the worker's second look and its poll catch whoever was silenced.
-  SELECT pg_notify('carillon.river_insert', '{"queue": "' || lane || '"}')
-    FROM unnest(lanes) lane
-   WHERE pg_try_advisory_xact_lock(7341,
-           hashtext(lane) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int)
+  FOREACH lane IN ARRAY coalesce(lanes, '{}') LOOP
+    -- A transaction speaks once, at its end. Without this a long one would fill the server's lock table slot by slot.
+    CONTINUE WHEN strpos(woken, '/' || lane || '/') > 0;
+    IF pg_try_advisory_xact_lock(7341,
+         hashtext(lane) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int) THEN
+      PERFORM pg_notify('carillon.river_insert', jsonb_build_object('queue', lane)::text);
+      woken := woken || '/' || lane || '/';
+      PERFORM set_config('carillon.woken', woken, true);
+    END IF;
+  END LOOP;
+END
 $fn$;
 -- +goose StatementEnd
 
@@ -57,15 +68,30 @@ BEGIN
     RAISE EXCEPTION 'event data is larger than 256 KiB' USING ERRCODE = 'CN004',
       HINT = 'emit a reference and look the rest up when rendering';
   END IF;
+  IF jsonb_typeof(emit_event.options) <> 'object' THEN
+    RAISE EXCEPTION 'emit options are not a JSON object' USING ERRCODE = 'CN003';
+  END IF;
   SELECT string_agg(key, ', ') INTO unknown FROM jsonb_object_keys(emit_event.options) key
    WHERE key NOT IN ('tenant', 'actor', 'idempotency_key', 'at', 'resource_type', 'resource_id', 'priority', 'trace');
   IF unknown IS NOT NULL THEN
     RAISE EXCEPTION 'unknown emit option: %', unknown USING ERRCODE = 'CN003',
       HINT = 'options are tenant, actor, idempotency_key, at, resource_type, resource_id, priority, trace';
   END IF;
-  SELECT * INTO o FROM jsonb_to_record(emit_event.options) AS r(
-    tenant text, actor text, idempotency_key text, at timestamptz,
-    resource_type text, resource_id text, priority text, trace text);
+  SELECT coalesce(r.tenant, '') AS tenant, nullif(r.actor, '') AS actor, nullif(r.idempotency_key, '') AS idempotency_key,
+         r.at, nullif(r.resource_type, '') AS resource_type, nullif(r.resource_id, '') AS resource_id,
+         nullif(r.priority, '') AS priority, nullif(r.trace, '') AS trace
+    INTO o
+    FROM jsonb_to_record(emit_event.options) AS r(
+      tenant text, actor text, idempotency_key text, at timestamptz,
+      resource_type text, resource_id text, priority text, trace text);
+  -- An infinite time could be stored, but not be read by a worker, who would be stopped by it.
+  IF NOT o.at >= '0001-01-01 00:00:00Z' OR NOT o.at < '10000-01-01 00:00:00Z' THEN
+    RAISE EXCEPTION 'emit option at is outside the years 1 to 9999' USING ERRCODE = 'CN003';
+  END IF;
+  IF greatest(octet_length(o.tenant), octet_length(o.actor), octet_length(o.resource_type), octet_length(o.resource_id),
+              octet_length(o.trace), octet_length(o.idempotency_key)) > 255 THEN
+    RAISE EXCEPTION 'an emit option is longer than 255 bytes' USING ERRCODE = 'CN003';
+  END IF;
   IF o.priority IS NOT NULL THEN
     override := CASE o.priority WHEN 'critical' THEN 1 WHEN 'default' THEN 2 WHEN 'bulk' THEN 3 END;
     IF override IS NULL THEN
@@ -76,7 +102,7 @@ BEGIN
   event_id := carillon.uuid7();
   WITH ev AS (
     INSERT INTO carillon.events (id, tenant, name, resource_type, resource_id, actor, data, idempotency_key, at, trace)
-    VALUES (event_id, coalesce(o.tenant, ''), emit_event.name, o.resource_type, o.resource_id, o.actor,
+    VALUES (event_id, o.tenant, emit_event.name, o.resource_type, o.resource_id, o.actor,
             emit_event.data, o.idempotency_key, o.at, o.trace)
     ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id, tenant),
@@ -116,7 +142,10 @@ BEGIN
                       AND e.at IS NOT DISTINCT FROM o.at)
       INTO event_id, conflict
       FROM carillon.events e
-     WHERE e.tenant = coalesce(o.tenant, '') AND e.idempotency_key = o.idempotency_key;
+     WHERE e.tenant = o.tenant AND e.idempotency_key = o.idempotency_key;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'the event with that idempotency key was removed meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
     duplicate := NOT conflict;
     RETURN;
   END IF;
@@ -144,8 +173,8 @@ BEGIN
   END IF;
   SELECT e.event_id, e.duplicate, e.conflict INTO event_id, duplicate, conflict
     FROM carillon.emit_event(emit.name, emit.data,
-           CASE WHEN declared.resource_type IS NULL THEN emit.options
-                ELSE jsonb_build_object('resource_type', declared.resource_type) || emit.options END,
+           CASE WHEN declared.resource_type IS NULL OR jsonb_typeof(emit.options) <> 'object' THEN emit.options
+                ELSE jsonb_build_object('resource_type', declared.resource_type) || coalesce(emit.options, '{}') END,
            declared.channels) e;
 END
 $fn$;
@@ -167,6 +196,8 @@ BEGIN
   END IF;
 EXCEPTION WHEN OTHERS THEN
   event_id := NULL;
+  duplicate := false;
+  conflict := false;
   INSERT INTO carillon.emit_failures (name, data, options, sqlstate, message)
   VALUES (try_emit.name, try_emit.data, try_emit.options, SQLSTATE, SQLERRM);
 END
@@ -181,10 +212,15 @@ AS $fn$
 -- Arguments: event, 'strict' or 'try', the columns that make the payload as a JSON array, the column of the
 -- resource's id or '', the column of the tenant or ''.
 DECLARE
-  changed jsonb := to_jsonb(NEW);
+  changed jsonb;
   payload jsonb;
   options jsonb;
 BEGIN
+  IF TG_WHEN <> 'AFTER' OR TG_LEVEL <> 'ROW' OR TG_OP NOT IN ('INSERT', 'UPDATE') THEN
+    RAISE EXCEPTION 'carillon.emit_row is for triggers after insert or update, for each row'
+      USING ERRCODE = 'trigger_protocol_violated';
+  END IF;
+  changed := to_jsonb(NEW);
   SELECT coalesce(jsonb_object_agg(col, changed -> col), '{}') INTO payload
     FROM jsonb_array_elements_text(TG_ARGV[2]::jsonb) col;
   options := jsonb_strip_nulls(jsonb_build_object(
