@@ -161,9 +161,9 @@ func TestATriggerEmitsForPlainInsertsAndUpdates(t *testing.T) {
 			b.exec("INSERT INTO shop VALUES ('A7', 'ann', 'x', 'acme', 's3cret'), ('B8', NULL, 'x', NULL, 's3cret')")
 			b.exec("UPDATE shop SET user_id = 'bob' WHERE id = 'A7'")
 			require.Equal(t, map[string]int{"events": 3, "receipts": 9, "river_job": 9}, added(before, b.counts()))
-			require.Equal(t, []string{
+			require.ElementsMatch(t, []string{
 				`orders A7 acme {"id": "A7", "user_id": "ann"}`, `orders B8  {"id": "B8", "user_id": null}`, `orders A7 acme {"id": "A7", "user_id": "bob"}`,
-			}, list[string](b, "SELECT resource_type || ' ' || resource_id || ' ' || tenant || ' ' || data::text FROM carillon.events ORDER BY id"),
+			}, list[string](b, "SELECT resource_type || ' ' || resource_id || ' ' || tenant || ' ' || data::text FROM carillon.events"),
 				"the named columns, and no others")
 		})
 	}

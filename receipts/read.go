@@ -136,7 +136,7 @@ func find(ctx context.Context, db DB, sql, what, text string) (uuid.UUID, error)
 		return id, nil
 	}
 	if !shortID.MatchString(text) {
-		return uuid.Nil, fmt.Errorf("%q is not the id of an %s (give the whole id or its last eight hex digits): %w",
+		return uuid.Nil, fmt.Errorf("%q is no %s id (give the whole id or its last eight hex digits): %w",
 			text, what, ErrNotFound)
 	}
 	ids, err := collectIDs(ctx, db, "find "+what, sql, pgx.StrictNamedArgs{"suffix": text})

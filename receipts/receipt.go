@@ -2,6 +2,7 @@ package receipts
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +38,17 @@ func (p Priority) String() string {
 
 // MarshalText writes the word.
 func (p Priority) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads the word.
+func (p *Priority) UnmarshalText(text []byte) error {
+	for _, known := range Priorities() {
+		if known.String() == string(text) {
+			*p = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown priority %q (one of critical, default, bulk)", text)
+}
 
 // Lane names the queue of a transport and priority. The SQL function carillon.lane says the same.
 func Lane(transport string, p Priority) string { return transport + "_" + p.String() }

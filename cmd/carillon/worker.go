@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
@@ -61,7 +60,7 @@ func (a *app) work(ctx context.Context, file *config.File, migrate bool) (err er
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	w, err := newWorker(pool, file, logger)
+	w, err := worker.New(pool, file.Dispatcher, workerConfig(file, logger))
 	if err != nil {
 		return err
 	}
@@ -78,14 +77,14 @@ func (a *app) work(ctx context.Context, file *config.File, migrate bool) (err er
 	return nil
 }
 
-// newWorker hands the section worker of the file on, field by field.
-func newWorker(pool *pgxpool.Pool, file *config.File, logger *slog.Logger) (*worker.Worker, error) {
+// workerConfig hands the section worker of the file on, field by field.
+func workerConfig(file *config.File, logger *slog.Logger) *worker.Config {
 	s := file.Worker
-	return worker.New(pool, file.Dispatcher, &worker.Config{
+	return &worker.Config{
 		Transports: file.Transports, Senders: s.Senders, Batch: s.Batch, Lease: s.Lease, PollInterval: s.PollInterval,
 		SendTimeout: s.SendTimeout, Grace: s.Grace, Logger: logger,
 		Retry: pipeline.RetryPolicy{Base: s.Retry.Base, Cap: s.Retry.Cap, MaxAttempts: s.Retry.MaxAttempts},
-	})
+	}
 }
 
 // closeTransports ends their connections, after the last send, also when the context is over.

@@ -16,7 +16,6 @@ var exceptions = []exception{
 	{"sql", "internal/pgdev/...", "asks a server who it is, before there is a schema to query"},
 	{"receipts", "bench/...", "the naive form that emit is measured against writes the same rows by hand"},
 	{"mutable", "internal/pgdev/server.go", "keeps running servers from the garbage collector, which would close their locks"},
-	{"sql", "cmd/carillon/hook.go", "writes the trigger that `carillon hook` installs into the user's tables"},
 }
 
 func excused(f Finding) bool {
