@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
@@ -53,7 +54,9 @@ func TestAnEventThatIsNotPublishedIsRefusedWithAHint(t *testing.T) {
 	t.Parallel()
 	b, tx := setup(t)
 	_, err := dispatch.EmitPublishedTx(b.ctx(), tx, "orders.nothing", json.RawMessage(`{}`), &dispatch.EmitOpts{Savepoint: true})
-	pgErr := requireCode(t, err, "CN001")
+	var pgErr *pgconn.PgError
+	require.ErrorAs(t, err, &pgErr)
+	require.Equal(t, "CN001", pgErr.Code)
 	require.Contains(t, pgErr.Message, "orders.nothing")
 	require.Contains(t, pgErr.Hint, "carillon publish")
 	b.exec("SELECT 1")

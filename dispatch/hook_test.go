@@ -75,7 +75,7 @@ func TestRunRollsBackBoth(t *testing.T) {
 				_, err := tx.Exec(t.Context(), "INSERT INTO shop (id) VALUES ('A7'); SET TRANSACTION READ ONLY")
 				return a7, err
 			},
-			check: func(err error) { requireCode(t, err, pgReadOnly) },
+			check: func(err error) { requireCode(t, err, "25006") },
 		},
 		"CommitFails": {
 			act: func(tx pgx.Tx) (order, error) {
@@ -93,8 +93,6 @@ func TestRunRollsBackBoth(t *testing.T) {
 		})
 	}
 }
-
-const pgReadOnly = "25006"
 
 func TestRunRollsBackWhenTheActionPanics(t *testing.T) {
 	t.Parallel()
@@ -236,6 +234,7 @@ func TestAnEmitOfACancelledContextSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
 	cancel()
 	_, err = b.orders.EmitTx(ctx, tx, "created", a7, &dispatch.EmitOpts{Savepoint: true})
 	require.ErrorIs(t, err, context.Canceled)

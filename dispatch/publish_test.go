@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -130,6 +131,10 @@ func wakes(t *testing.T, n int, lane string, emit func(b *bundle, tx pgx.Tx)) (h
 	txs := make([]pgx.Tx, n)
 	for i := range txs {
 		txs[i], err = pool.Begin(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = txs[i].Rollback(context.WithoutCancel(t.Context())) })
+		// The first emit of a connection is slow. This one wakes another lane.
+		_, err = b.orders.EmitTx(t.Context(), txs[i], "billed", a7, nil)
 		require.NoError(t, err)
 	}
 	const sqlSlot = "SELECT floor(extract(epoch FROM clock_timestamp()) * 100)::bigint"

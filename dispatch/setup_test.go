@@ -88,10 +88,13 @@ type queryer interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// setup emits in one transaction, which is rolled back.
+// setup emits in one transaction, which is rolled back. The database is of the test alone: published events and keys have
+// the same names in all tests, which would wait for each other.
 func setup(t *testing.T) (*bundle, pgx.Tx) {
 	t.Helper()
-	tx := dbtest.Tx(t)
+	tx, err := dbtest.Pool(t).Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
 	return over(t, tx), tx
 }
 
@@ -238,10 +241,9 @@ func (b *bundle) receipts(event uuid.UUID) map[string]receipt {
 }
 
 // requireCode wants an error of the database.
-func requireCode(t *testing.T, err error, code string) *pgconn.PgError {
+func requireCode(t *testing.T, err error, code string) {
 	t.Helper()
 	var pgErr *pgconn.PgError
 	require.ErrorAs(t, err, &pgErr)
 	require.Equal(t, code, pgErr.Code, pgErr.Message)
-	return pgErr
 }

@@ -1,14 +1,13 @@
 package receipts_test
 
 import (
-	"fmt"
+	"context"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/receipts"
 )
 
@@ -55,22 +54,22 @@ func TestClaimTakesTheMostUrgentFirstAndDeletesExactlyTheirJobs(t *testing.T) {
 	critical := email()
 	critical.Channel, critical.Priority = "email.critical", 1
 	var owed []uuid.UUID
-	for i := range 4 {
+	for _, minutes := range []time.Duration{1, 3, 0, 2} {
 		id := b.owed()
-		due := b.now.Add(-time.Duration(i) * time.Minute)
+		due := b.now.Add(-minutes * time.Minute)
 		b.exec("UPDATE carillon.receipts SET due_at = $2 WHERE id = $1", id, due)
 		b.exec("UPDATE carillon.river_job SET scheduled_at = $2 WHERE args ->> 'receipt' = $1::text", id, due)
 		owed = append(owed, id)
 	}
 	own := b.emit(critical)[0]
 	batch := b.claim(2, own)
-	require.Equal(t, []uuid.UUID{own, owed[3], owed[2]}, idsOf(batch))
+	require.Equal(t, []uuid.UUID{own, owed[1], owed[3]}, idsOf(batch))
+	require.Empty(t, b.jobs(owed[1]))
 	require.Empty(t, b.jobs(owed[3]))
-	require.Empty(t, b.jobs(owed[2]))
-	require.Len(t, b.jobs(owed[1]), 1)
 	require.Len(t, b.jobs(owed[0]), 1)
+	require.Len(t, b.jobs(owed[2]), 1)
 	require.Len(t, b.jobs(own), 1, "the job that woke us is River's to complete")
-	require.Equal(t, []uuid.UUID{owed[1], owed[0]}, idsOf(b.claim(2)))
+	require.Equal(t, []uuid.UUID{owed[0], owed[2]}, idsOf(b.claim(2)))
 	require.Equal(t, 2, b.leases())
 	b.audit()
 }
@@ -177,7 +176,7 @@ func TestTheClockOfTheStoreDecidesWhenALeaseEnds(t *testing.T) {
 
 func TestALockedReceiptIsPassedOverAndStranded(t *testing.T) {
 	t.Parallel()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b := over(t, pool)
 	locked, free := b.owed(), b.owed()
 	jobID := b.jobs(locked)[0].ID
@@ -188,6 +187,7 @@ func TestALockedReceiptIsPassedOverAndStranded(t *testing.T) {
 	}
 	holder, err := pool.Begin(b.ctx())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = holder.Rollback(context.WithoutCancel(t.Context())) })
 	_, err = holder.Exec(b.ctx(), "SELECT id FROM carillon.receipts WHERE id = $1 FOR UPDATE", locked)
 	require.NoError(t, err)
 	b.now = time.Now().Add(time.Second)
@@ -238,13 +238,13 @@ func TestBodiesAreReadBack(t *testing.T) {
 	require.Equal(t, *body, got)
 }
 
-// claimers claim everything that waits in the lane and return what each receipt was claimed by.
+// claimAll claims own and everything else that waits in the lane.
 func claimAll(t *testing.T, db receipts.DB, own []uuid.UUID) ([]uuid.UUID, error) {
 	store := receipts.New(nil)
 	var all []uuid.UUID
 	for {
 		batch, err := store.Claim(t.Context(), db, receipts.ClaimParams{
-			Lane: lane, Own: own, More: 7, Lease: time.Minute, Worker: fmt.Sprint(t.Name()),
+			Lane: lane, Own: own, More: 7, Lease: time.Minute, Worker: "claimer",
 		})
 		if err != nil {
 			return nil, err

@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/receipts"
 )
 
@@ -153,17 +152,11 @@ func TestChildrenOfADelayedRootWait(t *testing.T) {
 
 func TestExpandWakesTheLane(t *testing.T) {
 	t.Parallel()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b := over(t, pool)
 	batch, ids := b.resolving(1)
 	b.exec("UPDATE carillon.receipts SET priority = 3 WHERE id = $1", ids[0]) // A lane that nobody has woken yet.
-	listener, err := pool.Acquire(b.ctx())
-	require.NoError(t, err)
-	defer listener.Release()
-	_, err = listener.Exec(b.ctx(), `LISTEN "carillon.river_insert"`)
-	require.NoError(t, err)
+	heard := b.listen(pool)
 	require.NoError(t, b.expand(batch.Token, ids[0], people(0, 3)))
-	heard, err := listener.Conn().WaitForNotification(b.ctx())
-	require.NoError(t, err)
-	require.JSONEq(t, `{"queue": "email_bulk"}`, heard.Payload)
+	require.JSONEq(t, `{"queue": "email_bulk"}`, heard())
 }

@@ -18,8 +18,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-
-	"github.com/carillon-notify/carillon/internal/dbtest"
 )
 
 // queries are the statements of queries.go by the names of their constants.
@@ -84,7 +82,7 @@ ANALYZE carillon.receipts, carillon.river_job, carillon.events, carillon.leases`
 // A worker runs these statements all day, over a table that only grows.
 func TestNoStatementOfTheWorkerReadsAWholeTable(t *testing.T) {
 	t.Parallel()
-	b := over(t, dbtest.Pool(t))
+	b := over(t, newPool(t))
 	for range 5 {
 		b.owed()
 	}

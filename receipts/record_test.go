@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -369,7 +368,7 @@ func TestHoldReturnsWhatTheBatchIsSending(t *testing.T) {
 // heldElsewhere begins to send one receipt and holds it in a transaction of another connection.
 func heldElsewhere(t *testing.T) (b *bundle, batch *receipts.Batch, holder pgx.Tx) {
 	t.Helper()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b = over(t, pool)
 	batch, ids := b.sending(1)
 	holder, err := pool.Begin(b.ctx())
@@ -402,6 +401,7 @@ func TestRenewDoesNotWaitForWhatIsHeld(t *testing.T) {
 	other, _ := b.resolving(1)
 	tx, err := b.db.Begin(b.ctx())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
 	_, err = tx.Exec(b.ctx(), "SET LOCAL lock_timeout = '2s'")
 	require.NoError(t, err)
 	tokens := []uuid.UUID{batch.Token, other.Token}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/internal/dbtest"
@@ -30,6 +31,19 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	return over(t, dbtest.Tx(t))
+}
+
+// newPool has a database of its own. A statement that waits for a lock where it should not is an error, not a hang.
+func newPool(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(dbtest.DSN(t))
+	require.NoError(t, err)
+	config.MaxConns = 8
+	config.ConnConfig.RuntimeParams["lock_timeout"] = "10s"
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
 }
 
 func over(t *testing.T, db receipts.DB) *bundle {
@@ -249,4 +263,22 @@ func (b *bundle) audit() {
 	adrift, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(b.t, err)
 	require.Empty(b.t, adrift, "receipts without alarm or lease")
+}
+
+// listen returns what waits for the next wake-up of a lane.
+func (b *bundle) listen(pool *pgxpool.Pool) (heard func() string) {
+	b.t.Helper()
+	listener, err := pool.Acquire(b.ctx())
+	require.NoError(b.t, err)
+	b.t.Cleanup(listener.Release)
+	_, err = listener.Exec(b.ctx(), `LISTEN "carillon.river_insert"`)
+	require.NoError(b.t, err)
+	return func() string {
+		b.t.Helper()
+		ctx, cancel := context.WithTimeout(b.ctx(), 10*time.Second)
+		defer cancel()
+		notification, err := listener.Conn().WaitForNotification(ctx)
+		require.NoError(b.t, err, "nobody was woken")
+		return notification.Payload
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -253,7 +252,7 @@ func TestReconcileFindsOneBrokenAmongManyHealthy(t *testing.T) {
 
 func TestReconcileDoesNotWaitForALockedReceipt(t *testing.T) {
 	t.Parallel()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b := over(t, pool)
 	locked, free := b.owed(), b.owed()
 	b.exec("DELETE FROM carillon.river_job")
@@ -293,21 +292,15 @@ func TestPromoteKeepsToOurJobs(t *testing.T) {
 
 func TestPromoteWakesTheLane(t *testing.T) {
 	t.Parallel()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b := over(t, pool)
 	batch, ids := b.resolving(1)
 	b.record(batch.Token, true, waiting(ids[0], time.Minute))
 	b.exec("UPDATE carillon.river_job SET queue = 'email_bulk', priority = 3")
-	listener, err := pool.Acquire(b.ctx())
-	require.NoError(t, err)
-	defer listener.Release()
-	_, err = listener.Exec(b.ctx(), `LISTEN "carillon.river_insert"`)
-	require.NoError(t, err)
+	heard := b.listen(pool)
 	b.advance(time.Minute)
 	require.Equal(t, 1, b.promote("email_bulk"))
-	heard, err := listener.Conn().WaitForNotification(b.ctx())
-	require.NoError(t, err)
-	require.JSONEq(t, `{"queue": "email_bulk"}`, heard.Payload)
+	require.JSONEq(t, `{"queue": "email_bulk"}`, heard())
 }
 
 // partitions lists the partitions with their bounds.
@@ -322,6 +315,15 @@ func (b *bundle) partitions() []string {
 	return found
 }
 
+// alone is a transaction in a database of the test's own, for what locks whole tables.
+func alone(t *testing.T) *bundle {
+	t.Helper()
+	tx, err := newPool(t).Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	return over(t, tx)
+}
+
 const sqlDropPartitions = `
 DO $$ DECLARE p text; BEGIN
   FOR p IN SELECT inhrelid::regclass FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid
@@ -333,7 +335,7 @@ END $$`
 
 func TestPartitionsAreThoseOfUTCMonthsWhateverTheTimeZone(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := alone(t)
 	want := b.partitions()
 	require.Len(t, want, 3*(1+3), "attempts, decisions and contents: the default, this month and the next two")
 	for _, zone := range []string{"UTC", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago"} {
@@ -355,7 +357,7 @@ func TestPartitionsAreThoseOfUTCMonthsWhateverTheTimeZone(t *testing.T) {
 
 func TestEnsurePartitionsIsIdempotentAndConcurrent(t *testing.T) {
 	t.Parallel()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b := over(t, pool)
 	want := b.partitions()
 	b.exec(sqlDropPartitions)
@@ -373,7 +375,7 @@ func TestEnsurePartitionsIsIdempotentAndConcurrent(t *testing.T) {
 // months to come from being made.
 func TestEnsurePartitionsMovesWhatTheDefaultHas(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := alone(t)
 	b.exec(sqlDropPartitions)
 	batch, ids := b.resolving(2)
 	_, err := b.store.Bind(b.ctx(), b.db, batch.Token, []receipts.Binding{{ID: ids[0], Recipient: "ann", Body: &receipts.Body{RenderedAt: b.now}}})
@@ -396,7 +398,7 @@ func TestEnsurePartitionsMovesWhatTheDefaultHas(t *testing.T) {
 // Making a partition must not stop, nor wait for, those who read or write the others.
 func TestEnsurePartitionsDoesNotWaitForReadersOfOtherPartitions(t *testing.T) {
 	t.Parallel()
-	pool := dbtest.Pool(t)
+	pool := newPool(t)
 	b := over(t, pool)
 	_, ids := b.sending(1)
 	reader, err := pool.Begin(b.ctx())
@@ -406,6 +408,7 @@ func TestEnsurePartitionsDoesNotWaitForReadersOfOtherPartitions(t *testing.T) {
 	require.NoError(t, err)
 	maker, err := pool.Begin(b.ctx())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = maker.Rollback(context.WithoutCancel(t.Context())) })
 	_, err = maker.Exec(b.ctx(), "SET LOCAL lock_timeout = '2s'")
 	require.NoError(t, err)
 	_, err = maker.Exec(b.ctx(), "SELECT carillon.ensure_partitions(3)")

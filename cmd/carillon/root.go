@@ -49,11 +49,17 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.configPath, "config", "", "the declarations, a carillon.yaml")
 	flags.BoolVar(&a.json, "json", false, "write JSON: one object, or one line per row")
 	root.AddCommand(
+		newAuditCommand(a),
+		newConfigCommand(a),
 		newDemoCommand(),
+		newDoctorCommand(a),
 		newEmitCommand(a),
 		newHookCommand(a),
+		newInitCommand(a),
+		newManCommand(a),
 		newMigrateCommand(a),
 		newPeopleCommand(a),
+		newPlanCommand(a),
 		newPreferencesCommand(a),
 		newPublishCommand(a),
 		newReceiptsCommand(a),
@@ -61,6 +67,7 @@ func newRoot(a *app) *cobra.Command {
 		newWhyCommand(a),
 		newWorkerCommand(a),
 	)
+	addCompletion(root)
 	return root
 }
 

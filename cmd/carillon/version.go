@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"runtime/debug"
 
@@ -21,27 +22,50 @@ type version struct {
 	Go       string `json:"go"`
 	// Compatibility is the highest level of a schema that this program works with.
 	Compatibility int `json:"compatibility"`
+	// Migrations is how many of our own it brings.
+	Migrations int `json:"migrations"`
 }
 
 func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
-		Args:  exactly(0),
+		Long: `Print the version of this program, the commit that it was built of, and what it brings for the database: the
+highest compatibility level of a schema that it works with, and how many migrations of ours it knows.`,
+		Args: exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersion()
 			if a.json {
 				return a.printJSON(v)
 			}
-			return a.print(fmt.Sprintf("carillon %s (%s, %s)\n", v.Version, orDash(v.Revision), v.Go))
+			return a.print(v.String())
 		},
 	}
 }
 
+// String is what people see.
+func (v version) String() string {
+	commit := orDash(v.Revision)
+	if v.Modified {
+		commit += " modified"
+	}
+	if v.Time != "" {
+		commit += ", " + v.Time
+	}
+	return fmt.Sprintf("carillon %s (%s, %s)\nschema   level %d, %s\n",
+		v.Version, commit, v.Go, v.Compatibility, count(v.Migrations, "migration"))
+}
+
 func readVersion() version {
-	v := version{Version: "devel", Go: runtime.Version(), Compatibility: migrations.Compatibility}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	files, _ := fs.Glob(migrations.FS, "sql/*.sql") // Only a malformed pattern is an error.
+	info, _ := debug.ReadBuildInfo()
+	return versionOf(info, len(files))
+}
+
+// versionOf reads what the build left in the program; that may be nothing.
+func versionOf(info *debug.BuildInfo, migrated int) version {
+	v := version{Version: "devel", Go: runtime.Version(), Compatibility: migrations.Compatibility, Migrations: migrated}
+	if info == nil {
 		return v
 	}
 	if info.Main.Version != "(devel)" {

@@ -33,6 +33,8 @@ type File struct {
 	Transports []transports.Transport
 	// Worker is the section worker. Its zero values mean the worker's own defaults.
 	Worker Worker
+	// Settings are the keys in effect, without secrets.
+	Settings []Setting
 }
 
 // Load reads the file at path, with ${NAME} from the process's environment. If anything in the file is wrong, the
@@ -90,6 +92,7 @@ func (l *loader) load() (*File, error) {
 	}
 	return &File{
 		DatabaseURL: l.doc.DatabaseURL, Dispatcher: dispatcher, Transports: built, Worker: l.doc.Worker,
+		Settings: l.settings(),
 	}, nil
 }
 

@@ -1,17 +1,24 @@
 // Package dispatchtest delivers inside a test's transaction: the real pipeline with a clock that the test moves, and
-// transports in memory. Nothing is skipped and nothing is committed.
+// transports in memory. No rule is left out and nothing is committed, so that a test sees whom an event reaches, whom it
+// does not and why, and the finished text.
 //
-//	tx, _ := pool.Begin(ctx)
-//	defer tx.Rollback(ctx)
+//	tx := dispatchtest.Tx(t)
 //	kit := dispatchtest.New(t, tx, d)
-//	orders.TriggerTx(ctx, tx, CreateFromCart, order, nil)
+//	kit.People("", people.Person{ID: "ada", Email: "ada@example.com"})
+//	emitted, err := orders.TriggerTx(t.Context(), tx, CreateFromCart, order, nil)
 //	kit.Deliver()
-//	kit.Fake(transports.Email).Accepted() // what was sent
-//	kit.Advance(5 * time.Minute)          // what was delayed is due now
+//	kit.Sent(transports.InApp)         // what went out, rendered
+//	kit.Outcomes(emitted[0].EventID)   // in_app.user to ada: sent(accepted), email.user to ada: waiting(delayed)
+//	kit.Advance(5 * time.Minute)       // what was delayed is due now
+//
+// [Tx] brings a migrated database if the test has none; any transaction in a migrated database will do. A rollback to a
+// savepoint, or a [dispatch.Handle.Run] over the transaction that fails, leaves no receipt to deliver. See the example.
 package dispatchtest
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -21,12 +28,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/inbox"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/inapp"
 	"github.com/carillon-notify/carillon/transports/transporttest"
 )
+
+// maxInbox bounds how much of an inbox [Kit.Read] looks at.
+const maxInbox = 1000
 
 // Kit delivers the receipts of one transaction. It is for one goroutine.
 type Kit struct {
@@ -36,6 +48,7 @@ type Kit struct {
 	pipeline *pipeline.Pipeline
 	lanes    []string
 	fakes    map[string]*transporttest.Fake
+	inApp    *recorder
 	now      time.Time
 }
 
@@ -53,7 +66,8 @@ func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.T
 			continue
 		}
 		if spec.Name == transports.InApp {
-			all = append(all, inapp.New())
+			k.inApp = &recorder{InDatabase: inapp.New()}
+			all = append(all, k.inApp)
 			continue
 		}
 		k.fakes[spec.Name] = transporttest.NewFake(spec.Name, &transporttest.FakeConfig{Spec: spec})
@@ -74,6 +88,44 @@ func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.T
 
 // Fake is the transport in memory that stands for the one called name; nil if a transport was given for it.
 func (k *Kit) Fake(name string) *transporttest.Fake { return k.fakes[name] }
+
+// Sent lists the messages that a transport accepted, in order. It fails the test for a transport that was given to
+// [New], which keeps its own record, and for one that is unknown.
+func (k *Kit) Sent(transport string) []transports.Message {
+	k.tb.Helper()
+	switch {
+	case k.fakes[transport] != nil:
+		return k.fakes[transport].Accepted()
+	case transport == transports.InApp && k.inApp != nil:
+		return slices.Clone(k.inApp.sent)
+	}
+	k.tb.Fatalf("dispatchtest: nothing in memory stands for transport %q", transport)
+	return nil
+}
+
+// People stores people of a tenant in the built-in table, which is where they are looked for unless Config.People says
+// otherwise. The tenant is "" in applications that have none.
+func (k *Kit) People(tenant string, list ...people.Person) {
+	k.tb.Helper()
+	for _, p := range list {
+		k.check(people.Set(k.ctx(), k.tx, tenant, p))
+	}
+}
+
+// Read marks everything in a person's inbox as read, as [dispatch.SkipIfRead] asks for. It returns how many
+// notifications were unread.
+func (k *Kit) Read(tenant, person string) int {
+	k.tb.Helper()
+	list, err := inbox.List(k.ctx(), k.tx, tenant, person, maxInbox)
+	k.check(err)
+	ids := make([]uuid.UUID, len(list))
+	for i, n := range list {
+		ids[i] = n.ID
+	}
+	read, err := inbox.MarkRead(k.ctx(), k.tx, tenant, person, ids)
+	k.check(err)
+	return read
+}
 
 // Now is the kit's clock.
 func (k *Kit) Now() time.Time { return k.now }
@@ -115,6 +167,22 @@ func (k *Kit) Receipts(event uuid.UUID) []receipts.Receipt {
 	all, err := k.store.OfEvent(k.ctx(), k.tx, event)
 	k.check(err)
 	return slices.DeleteFunc(all, func(r receipts.Receipt) bool { return r.State == receipts.Expanded })
+}
+
+// Outcomes says what became of an event, a line per receipt, sorted: "email.user to ada: skipped(opted_out)", in the
+// words of carillon why. A receipt whose recipient is not found, or is nobody, is to "-".
+func (k *Kit) Outcomes(event uuid.UUID) []string {
+	k.tb.Helper()
+	lines := []string{}
+	for _, r := range k.Receipts(event) {
+		line := fmt.Sprintf("%s to %s: %s", r.Channel, cmp.Or(r.Recipient, r.Address, "-"), r.State)
+		if r.Reason != "" {
+			line += fmt.Sprintf("(%s)", r.Reason)
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 // Attempts lists the tries of a receipt.

@@ -324,3 +324,28 @@ func TestARootThatIsCancelledWhileItResolvesHarmsNoOther(t *testing.T) {
 	b.Deliver()
 	require.Equal(t, map[string]string{"email ": "cancelled(operator)", "email dora": "sent(accepted)"}, b.states(event))
 }
+
+func TestTextThatPostgresCannotStoreFailsItsReceiptAlone(t *testing.T) {
+	t.Parallel()
+	r := resource(func(r *dispatch.Resource[order], _ *dispatch.Event[order]) {
+		r.Audiences["others"] = dispatch.People(func(order) []string { return []string{"a\x00b", "\xff"} })
+	}, emailTo("others"), emailTo("user"))
+	b := setup(t, r)
+	event := b.emit(t, numbered("ann"), nil)
+	b.Deliver()
+	require.Equal(t, map[string]string{"email ": "waiting(retry)", "email ann": "sent(accepted)"}, b.states(event))
+}
+
+func TestWhatIsSentIsWhatIsStored(t *testing.T) {
+	t.Parallel()
+	r := resource(func(_ *dispatch.Resource[order], e *dispatch.Event[order]) {
+		e.Content.Message = `{{ printf "%s\x00\xff" order_number }}`
+	}, emailTo("user"))
+	b := setup(t, r)
+	event := b.emit(t, numbered("ann"), nil)
+	b.Deliver()
+	var stored string
+	require.NoError(t, b.tx.QueryRow(t.Context(), `SELECT body #>> '{content,message}' FROM carillon.contents WHERE receipt_id = $1`,
+		one(t, b.Receipts(event)).ID).Scan(&stored))
+	require.Equal(t, b.Fake(transports.Email).Accepted()[0].Content.Message, stored)
+}

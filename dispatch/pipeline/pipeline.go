@@ -82,28 +82,53 @@ type run struct {
 	items []*item
 }
 
+// stage is one step of a batch.
+type stage struct {
+	name string
+	run  func(context.Context) error
+	// outward stages commit to a send. A plan ends before the first of them.
+	outward bool
+}
+
+// stageRender names the stage that a plan holds back for large audiences.
+const stageRender = "render"
+
+// stages is the one order of the steps, of sends and plans alike.
+func (r *run) stages() []stage {
+	return []stage{
+		{name: "match", run: r.match},
+		{name: "resolve", run: r.resolve},
+		{name: "decide", run: r.decide},
+		{name: stageRender, run: r.render},
+		{name: "bind", run: r.bind, outward: true},
+		{name: "send and record", run: r.sendAndRecord, outward: true},
+	}
+}
+
+// take runs one stage and says of which batch an error is.
+func (r *run) take(ctx context.Context, s stage) error {
+	if err := s.run(ctx); err != nil {
+		return fmt.Errorf("%s batch of %d: %w", s.name, len(r.items), err)
+	}
+	return nil
+}
+
 // Run takes a claimed batch through all stages and ends its lease. The statements run on db; with a transaction they
 // become part of it.
 //
 // An error is the database's. The receipts that had no result yet then stay leased until the lease expires.
 func (p *Pipeline) Run(ctx context.Context, db receipts.DB, batch *receipts.Batch) error {
-	r := &run{Pipeline: p, db: db, batch: batch, items: newItems(batch)}
-	for _, stage := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"match", r.match},
-		{"resolve", r.resolve},
-		{"decide", r.decide},
-		{"render", r.render},
-		{"bind", r.bind},
-		{"send and record", r.sendAndRecord},
-	} {
-		if err := stage.run(ctx); err != nil {
-			return fmt.Errorf("%s batch of %d: %w", stage.name, len(r.items), err)
+	r := p.begin(db, batch)
+	for _, s := range r.stages() {
+		if err := r.take(ctx, s); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (p *Pipeline) begin(db receipts.DB, batch *receipts.Batch) *run {
+	return &run{Pipeline: p, db: db, batch: batch, items: newItems(batch)}
 }
 
 // drop takes an item out of the batch without a result.

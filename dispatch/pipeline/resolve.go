@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/receipts"
@@ -36,6 +37,24 @@ func (r *run) resolve(ctx context.Context) error {
 
 func (r *run) resolveAudience(ctx context.Context, it *item) error {
 	started := time.Now()
+	children, err := r.findRecipients(ctx, it)
+	if err != nil {
+		r.settleFailure(it, applicationError("resolve", "audience "+it.Audience, err), started)
+		return nil
+	}
+	switch {
+	case it.Cursor != "" || len(children) > 1:
+		return r.expand(ctx, it, children)
+	case len(children) == 0:
+		it.settle(receipts.Result{State: receipts.Skipped, Reason: receipts.NoRecipients})
+	default:
+		it.named = children[0].recipient
+	}
+	return nil
+}
+
+// findRecipients asks the application who is in the item's audience.
+func (r *run) findRecipients(ctx context.Context, it *item) ([]child, error) {
 	var found []transports.Recipient
 	err := r.contain(ctx, "resolver", it, func() (err error) {
 		if it.event.Recipients != nil {
@@ -45,18 +64,20 @@ func (r *run) resolveAudience(ctx context.Context, it *item) error {
 		}
 		return err
 	})
-	if err != nil {
-		r.settleFailure(it, applicationError("resolve", "audience "+it.Audience, err), started)
-		return nil
+	if err == nil {
+		err = checkText(found)
 	}
-	children := childrenOf(found)
-	switch {
-	case it.Cursor != "" || len(children) > 1:
-		return r.expand(ctx, it, children)
-	case len(children) == 0:
-		it.settle(receipts.Result{State: receipts.Skipped, Reason: receipts.NoRecipients})
-	default:
-		it.named = children[0].recipient
+	return childrenOf(found), err
+}
+
+// checkText refuses recipients that Postgres could not store, before they reach a statement of the whole batch.
+func checkText(found []transports.Recipient) error {
+	for i, r := range found {
+		for _, text := range []string{r.ID, r.Name, r.Address, r.Locale, r.Timezone} {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				return fmt.Errorf("recipient %d has text that is not UTF-8, or a NUL", i)
+			}
+		}
 	}
 	return nil
 }
@@ -132,13 +153,14 @@ func (r *run) lookUpPeople(ctx context.Context) error {
 			return err
 		})
 		for _, it := range items {
-			if err != nil {
-				r.settleFailure(it, applicationError("people", "people directory", err), started)
-				continue
-			}
-			if person, known := found[it.named.ID]; known {
+			failed := err
+			if person, known := found[it.named.ID]; known && err == nil {
 				it.person = &person
 				it.recipient = merge(it.named, person, it.channel.Spec.Address)
+				failed = checkText([]transports.Recipient{it.recipient})
+			}
+			if failed != nil {
+				r.settleFailure(it, applicationError("people", "people directory", failed), started)
 			}
 		}
 	}

@@ -15,6 +15,8 @@ var layers = map[string][]string{
 	"receipts":    {"transports"},
 	"templates":   nil,
 
+	"receipts/audit": {"receipts", "transports"},
+
 	"transports":               nil,
 	"transports/email":         {"transports"},
 	"transports/inapp":         {"transports", "inbox"},
@@ -43,6 +45,7 @@ var layers = map[string][]string{
 	"internal/archtest":    nil,
 	"internal/cli":         nil,
 	"internal/dbtest":      {"internal/pgdev", "migrations"},
+	"internal/docs":        nil,
 	"internal/egress":      nil,
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},

@@ -26,20 +26,20 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
   lane text;
+  -- The same event names the same lanes in the same order.
+  slot text := '<' || array_to_string(lanes, '/') || '>';
   woken text := coalesce(current_setting('carillon.woken', true), '');
 BEGIN
-  -- A NOTIFY in every transaction would serialise commits. One per lane and 10 ms is enough: a try-lock on the slot
-  -- decides who speaks, nobody waits, and the worker's second look and its poll catch whoever was silenced.
-  FOREACH lane IN ARRAY coalesce(lanes, '{}') LOOP
-    -- A transaction speaks once, at its end. Without this a long one would fill the server's lock table slot by slot.
-    CONTINUE WHEN strpos(woken, '/' || lane || '/') > 0;
-    IF pg_try_advisory_xact_lock(7341,
-         hashtext(lane) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int) THEN
+  -- A NOTIFY in every transaction would serialise commits. One per set of lanes and 10 ms is enough: a try-lock on the
+  -- slot decides who speaks, nobody waits, and the worker's second look and its poll catch whoever was silenced. A
+  -- transaction speaks once, at its end; without that a long one would fill the server's lock table slot by slot.
+  IF strpos(woken, slot) = 0 AND pg_try_advisory_xact_lock(7341,
+       hashtext(slot) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int) THEN
+    FOREACH lane IN ARRAY lanes LOOP
       PERFORM pg_notify('carillon.river_insert', jsonb_build_object('queue', lane)::text);
-      woken := woken || '/' || lane || '/';
-      PERFORM set_config('carillon.woken', woken, true);
-    END IF;
-  END LOOP;
+    END LOOP;
+    PERFORM set_config('carillon.woken', woken || slot, true);
+  END IF;
 END
 $fn$;
 -- +goose StatementEnd
@@ -52,9 +52,17 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column
+-- What is checked and taken apart here is written as plain expressions: each SELECT would cost an executor of its own.
 DECLARE
-  o record;
-  unknown text;
+  o_tenant text := coalesce(emit_event.options ->> 'tenant', '');
+  o_actor text := nullif(emit_event.options ->> 'actor', '');
+  o_key text := nullif(emit_event.options ->> 'idempotency_key', '');
+  o_at timestamptz := emit_event.options ->> 'at';
+  o_resource_type text := nullif(emit_event.options ->> 'resource_type', '');
+  o_resource_id text := nullif(emit_event.options ->> 'resource_id', '');
+  o_priority text := nullif(emit_event.options ->> 'priority', '');
+  o_trace text := nullif(emit_event.options ->> 'trace', '');
+  unknown jsonb;
   override smallint;
   inserted integer;
   lanes text[];
@@ -71,29 +79,23 @@ BEGIN
   IF jsonb_typeof(emit_event.options) <> 'object' THEN
     RAISE EXCEPTION 'emit options are not a JSON object' USING ERRCODE = 'CN003';
   END IF;
-  SELECT string_agg(key, ', ') INTO unknown FROM jsonb_object_keys(emit_event.options) key
-   WHERE key NOT IN ('tenant', 'actor', 'idempotency_key', 'at', 'resource_type', 'resource_id', 'priority', 'trace');
-  IF unknown IS NOT NULL THEN
-    RAISE EXCEPTION 'unknown emit option: %', unknown USING ERRCODE = 'CN003',
+  unknown := emit_event.options
+    - '{tenant,actor,idempotency_key,at,resource_type,resource_id,priority,trace}'::text[];
+  IF unknown <> '{}' THEN
+    RAISE EXCEPTION 'unknown emit option: %', (SELECT string_agg(key, ', ') FROM jsonb_object_keys(unknown) key)
+      USING ERRCODE = 'CN003',
       HINT = 'options are tenant, actor, idempotency_key, at, resource_type, resource_id, priority, trace';
   END IF;
-  SELECT coalesce(r.tenant, '') AS tenant, nullif(r.actor, '') AS actor, nullif(r.idempotency_key, '') AS idempotency_key,
-         r.at, nullif(r.resource_type, '') AS resource_type, nullif(r.resource_id, '') AS resource_id,
-         nullif(r.priority, '') AS priority, nullif(r.trace, '') AS trace
-    INTO o
-    FROM jsonb_to_record(emit_event.options) AS r(
-      tenant text, actor text, idempotency_key text, at timestamptz,
-      resource_type text, resource_id text, priority text, trace text);
   -- An infinite time could be stored, but not be read by a worker, who would be stopped by it.
-  IF NOT o.at >= '0001-01-01 00:00:00Z' OR NOT o.at < '10000-01-01 00:00:00Z' THEN
+  IF NOT o_at >= '0001-01-01 00:00:00Z' OR NOT o_at < '10000-01-01 00:00:00Z' THEN
     RAISE EXCEPTION 'emit option at is outside the years 1 to 9999' USING ERRCODE = 'CN003';
   END IF;
-  IF greatest(octet_length(o.tenant), octet_length(o.actor), octet_length(o.resource_type), octet_length(o.resource_id),
-              octet_length(o.trace), octet_length(o.idempotency_key)) > 255 THEN
+  IF greatest(octet_length(o_tenant), octet_length(o_actor), octet_length(o_resource_type), octet_length(o_resource_id),
+              octet_length(o_trace), octet_length(o_key)) > 255 THEN
     RAISE EXCEPTION 'an emit option is longer than 255 bytes' USING ERRCODE = 'CN003';
   END IF;
-  IF o.priority IS NOT NULL THEN
-    override := CASE o.priority WHEN 'critical' THEN 1 WHEN 'default' THEN 2 WHEN 'bulk' THEN 3 END;
+  IF o_priority IS NOT NULL THEN
+    override := CASE o_priority WHEN 'critical' THEN 1 WHEN 'default' THEN 2 WHEN 'bulk' THEN 3 END;
     IF override IS NULL THEN
       RAISE EXCEPTION 'unknown priority' USING ERRCODE = 'CN003', HINT = 'one of critical, default, bulk';
     END IF;
@@ -102,14 +104,14 @@ BEGIN
   event_id := carillon.uuid7();
   WITH ev AS (
     INSERT INTO carillon.events (id, tenant, name, resource_type, resource_id, actor, data, idempotency_key, at, trace)
-    VALUES (event_id, o.tenant, emit_event.name, o.resource_type, o.resource_id, o.actor,
-            emit_event.data, o.idempotency_key, o.at, o.trace)
+    VALUES (event_id, o_tenant, emit_event.name, o_resource_type, o_resource_id, o_actor,
+            emit_event.data, o_key, o_at, o_trace)
     ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id, tenant),
   ch AS MATERIALIZED (
     SELECT ev.id AS event_id, ev.tenant, c.channel, c.transport, c.audience,
            coalesce(override, c.priority, 2::smallint) AS priority,
-           greatest(coalesce(o.at, now()), now()) AS due,
+           greatest(coalesce(o_at, now()), now()) AS due,
            c.delay, c.expires_after,
            carillon.uuid7() AS id,
            nextval('carillon.river_job_id_seq') AS job_id
@@ -131,18 +133,18 @@ BEGIN
            carillon.lane(transport, priority), due,
            CASE WHEN due > now() THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
       FROM ch)
-  SELECT (SELECT count(*) FROM ev), (SELECT array_agg(DISTINCT carillon.lane(transport, priority)) FROM ch WHERE due <= now())
+  SELECT (SELECT count(*) FROM ev), (SELECT array_agg(carillon.lane(transport, priority)) FROM ch WHERE due <= now())
     INTO inserted, lanes;
 
   IF inserted = 0 THEN
     -- The key is taken. A statement of its own, so that it sees a winner that committed while we waited.
     SELECT e.id, NOT (e.name = emit_event.name AND e.data = emit_event.data
-                      AND e.resource_type IS NOT DISTINCT FROM o.resource_type
-                      AND e.resource_id IS NOT DISTINCT FROM o.resource_id
-                      AND e.at IS NOT DISTINCT FROM o.at)
+                      AND e.resource_type IS NOT DISTINCT FROM o_resource_type
+                      AND e.resource_id IS NOT DISTINCT FROM o_resource_id
+                      AND e.at IS NOT DISTINCT FROM o_at)
       INTO event_id, conflict
       FROM carillon.events e
-     WHERE e.tenant = o.tenant AND e.idempotency_key = o.idempotency_key;
+     WHERE e.tenant = o_tenant AND e.idempotency_key = o_key;
     IF NOT FOUND THEN
       RAISE EXCEPTION 'the event with that idempotency key was removed meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;

@@ -170,6 +170,8 @@ func (c *Channel) Render(vars map[string]any) (transports.Content, error) {
 
 // set stores a rendered field after the checks that its kind needs.
 func set(content *transports.Content, name, text string) error {
+	// What Postgres cannot store must not be sent either, or a retry would send something else.
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 	switch name {
 	case transports.FieldSubject, transports.FieldTitle, transports.FieldActionLabel:
 		text = templates.OneLine(text)

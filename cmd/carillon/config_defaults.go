@@ -1,0 +1,26 @@
+package main
+
+// defaults are those of the packages that the sections are handed to, which say them in the comments of their fields; a
+// test compares the two. A key that is not here has no default.
+func defaults() map[string]string {
+	return map[string]string{
+		"worker.senders":            "32",
+		"worker.batch":              "200",
+		"worker.lease":              "15s",
+		"worker.poll_interval":      "200ms",
+		"worker.send_timeout":       "180s",
+		"worker.grace":              "10s",
+		"worker.retry.base":         "5s",
+		"worker.retry.cap":          "1h",
+		"worker.retry.max_attempts": "20",
+
+		"transports.email.return_path":       "the message's sender",
+		"transports.email.message_id_domain": "the domain of from",
+		"transports.email.helo":              "this machine's name if it has a dot, else the domain of from",
+		"transports.email.max_connections":   "8",
+		"transports.email.idle_timeout":      "30s",
+		"transports.email.dial_timeout":      "10s",
+		"transports.email.reply_timeout":     "120s",
+		"transports.email.send_timeout":      "180s",
+	}
+}

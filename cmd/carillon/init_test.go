@@ -1,0 +1,61 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/carillon-notify/carillon/dispatch/config"
+)
+
+func parseFirst(t *testing.T, source string, env map[string]string) *config.File {
+	t.Helper()
+	file, err := config.Parse(defaultConfig, []byte(source), builders(), func(name string) (string, bool) {
+		value, set := env[name]
+		return value, set
+	})
+	require.NoError(t, err)
+	return file
+}
+
+func TestTheFirstFileLoadsAsItIs(t *testing.T) {
+	t.Parallel()
+	file := parseFirst(t, firstConfig, nil)
+	require.Len(t, file.Dispatcher.Registry().Events(), 1)
+}
+
+// Lines that begin with # and a key are settings that are not in effect: with the # away they load, and so every key
+// stands in the file, with a value that it can have.
+func TestTheFirstFileHasEveryKey(t *testing.T) {
+	t.Parallel()
+	whole := regexp.MustCompile(`(?m)^(\s*)#(\S)`).ReplaceAllString(firstConfig, "$1$2")
+	require.NotEqual(t, firstConfig, whole)
+	file := parseFirst(t, whole, map[string]string{
+		"DATABASE_URL": "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
+	})
+	for _, key := range config.Keys(builders()...) {
+		pattern := strings.NewReplacer(`\*`, `.+`, `\[\]`, `\[\d+\]`).Replace(regexp.QuoteMeta(key))
+		at := slices.IndexFunc(file.Settings, func(s config.Setting) bool {
+			return s.Line > 0 && regexp.MustCompile("^"+pattern+"$").MatchString(s.Key)
+		})
+		require.GreaterOrEqual(t, at, 0, "%s is not in the file", key)
+	}
+	for _, s := range file.Settings {
+		numeric := regexp.MustCompile(`^[0-9]+(ms|s|h)?$`).MatchString(defaults()[s.Key])
+		if numeric {
+			require.Equal(t, defaults()[s.Key], s.Value, "%s is shown with its default", s.Key)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a/carillon.yaml": "a/carillon.yaml", "": "''", "my file": "'my file'", "it's": `'it'\''s'`, "$HOME": "'$HOME'",
+	} {
+		require.Equal(t, want, shellWord(in))
+	}
+}

@@ -1,0 +1,100 @@
+package docs_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/email"
+	"github.com/carillon-notify/carillon/transports/inapp"
+)
+
+// builders are those of cmd/carillon.
+func builders() []config.Builder {
+	return []config.Builder{
+		{Spec: transports.EmailSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c email.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			t, err := email.New(&c)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		}},
+		{
+			Spec: transports.InAppSpec(), NoConfig: true,
+			New: func(func(any) error) (transports.Transport, error) { return inapp.New(), nil },
+		},
+	}
+}
+
+// base is what a part of a file is completed with: the sections that it does not have.
+const base = `audiences:
+  user: { field: user_id }
+categories:
+  orders: { name: Order updates }
+transports:
+  email: { smtp: "smtp://localhost:1025", from: "shop@example.com" }
+events:
+  orders.created:
+    category: orders
+    sample: { user_id: "1" }
+    channels: [{ transport: in_app, audience: user }]
+    content: { title: Created, message: Created }
+`
+
+var section = regexp.MustCompile(`(?m)^(\w+):.*\n(?: .*\n)*`)
+
+// complete adds the sections of base that the source lacks.
+func complete(source string) string {
+	has := map[string]bool{}
+	for _, s := range section.FindAllStringSubmatch(source, -1) {
+		has[s[1]] = true
+	}
+	for _, s := range section.FindAllStringSubmatch(base, -1) {
+		if !has[s[1]] {
+			source += s[0]
+		}
+	}
+	return source
+}
+
+func load(name, source string) (*config.File, error) {
+	return config.Parse(name, []byte(complete(source)), builders(), func(name string) (string, bool) {
+		value, set := map[string]string{"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret"}[name]
+		return value, set
+	})
+}
+
+func TestYAMLLoads(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, p := range pages(t) {
+		for _, b := range p.blocks(t) {
+			if b.language != "yaml" {
+				continue
+			}
+			n++
+			_, err := load(p.name, p.text(b))
+			require.NoError(t, err, "%s:%d", p.name, b.first)
+		}
+	}
+	require.Positive(t, n)
+}
+
+func TestCompletingKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	got := complete("worker:\n  batch: 7\ncategories:\n  news: {}\n")
+	require.Equal(t, 1, strings.Count(got, "categories:"))
+	require.Contains(t, got, "audiences:")
+	_, err := load("part", "worker:\n  batch: 7\n")
+	require.NoError(t, err)
+	_, err = load("part", "worker:\n  batches: 7\n")
+	require.ErrorContains(t, err, "batches")
+}
