@@ -125,22 +125,38 @@ func newCall(query, event string, payload any, opts *EmitOpts) (*call, error) {
 	return &call{event: event, sql: query, args: []any{event, data, options}}, nil
 }
 
-func (c *call) run(ctx context.Context, s session, savepoint bool) (Emitted, error) {
+// emitAll runs the calls in order. With a savepoint all of them take effect or none, and the transaction stays usable.
+func (s session) emitAll(ctx context.Context, calls []*call, savepoint bool) ([]Emitted, error) {
 	if savepoint {
 		if err := s.execFunc(ctx, sqlSavepoint); err != nil {
-			return Emitted{}, fmt.Errorf("emit %s: %w", c.event, err)
+			return nil, fmt.Errorf("emit: %w", err)
 		}
 	}
-	emitted, err := c.query(ctx, s)
-	var conflict *ConflictError
-	if savepoint && (err == nil || errors.As(err, &conflict)) {
+	emitted := make([]Emitted, len(calls))
+	for i, c := range calls {
+		var err error
+		if emitted[i], err = c.query(ctx, s); err != nil {
+			if savepoint {
+				err = errors.Join(err, s.execFunc(context.WithoutCancel(ctx), sqlRollbackSavepoint))
+			}
+			return nil, err
+		}
+	}
+	if savepoint {
 		if err := s.execFunc(ctx, sqlReleaseSavepoint); err != nil {
-			return Emitted{}, fmt.Errorf("emit %s: %w", c.event, err)
+			return nil, fmt.Errorf("emit: %w", err)
 		}
-	} else if savepoint {
-		err = errors.Join(err, s.execFunc(context.WithoutCancel(ctx), sqlRollbackSavepoint))
 	}
-	return emitted, err
+	return emitted, nil
+}
+
+// emitOne runs one call.
+func (s session) emitOne(ctx context.Context, c *call, savepoint bool) (Emitted, error) {
+	emitted, err := s.emitAll(ctx, []*call{c}, savepoint)
+	if err != nil {
+		return Emitted{}, err
+	}
+	return emitted[0], nil
 }
 
 func (c *call) query(ctx context.Context, s session) (Emitted, error) {

@@ -361,3 +361,19 @@ func TestWithoutSavepointTheTransactionIsOver(t *testing.T) {
 	_, err = tx.Exec(b.ctx(), "SELECT 1")
 	requireCode(t, err, "25P02")
 }
+
+func TestSavepointKeepsAllEventsOfAnActionOrNone(t *testing.T) {
+	t.Parallel()
+	b, tx := setup(t)
+	// The key that the action's second event will ask for belongs to something else.
+	_, err := b.orders.EmitTx(b.ctx(), tx, "created", order{ID: "another"}, &dispatch.EmitOpts{IdempotencyKey: "k/orders.billed"})
+	require.NoError(t, err)
+	before := b.counts()
+	_, err = b.orders.TriggerTx(b.ctx(), tx, checkout, a7, &dispatch.EmitOpts{IdempotencyKey: "k", Savepoint: true})
+	var conflict *dispatch.ConflictError
+	require.ErrorAs(t, err, &conflict)
+	require.Equal(t, before, b.counts())
+	emitted, err := b.orders.TriggerTx(b.ctx(), tx, checkout, a7, &dispatch.EmitOpts{IdempotencyKey: "other", Savepoint: true})
+	require.NoError(t, err)
+	require.Len(t, emitted, 2)
+}

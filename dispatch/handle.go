@@ -96,13 +96,7 @@ func (h *Handle[T]) trigger(ctx context.Context, s session, action Action, paylo
 			return nil, err
 		}
 	}
-	emitted := make([]Emitted, len(calls))
-	for i, c := range calls {
-		if emitted[i], err = c.run(ctx, s, opts.Savepoint); err != nil {
-			return nil, err
-		}
-	}
-	return emitted, nil
+	return s.emitAll(ctx, calls, opts.Savepoint)
 }
 
 func (h *Handle[T]) emit(ctx context.Context, s session, event string, payload T, opts *EmitOpts) (Emitted, error) {
@@ -111,7 +105,7 @@ func (h *Handle[T]) emit(ctx context.Context, s session, event string, payload T
 	if err != nil {
 		return Emitted{}, err
 	}
-	return c.run(ctx, s, opts.Savepoint)
+	return s.emitOne(ctx, c, opts.Savepoint)
 }
 
 // complete fills in what the resource knows.

@@ -54,5 +54,5 @@ func EmitPublishedTx(ctx context.Context, tx pgx.Tx, event string, data json.Raw
 	if err != nil {
 		return Emitted{}, err
 	}
-	return c.run(ctx, pgxSession(tx), opts != nil && opts.Savepoint)
+	return pgxSession(tx).emitOne(ctx, c, opts != nil && opts.Savepoint)
 }
