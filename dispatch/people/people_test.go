@@ -40,7 +40,8 @@ func TestSQLReadsIdsOfAnyType(t *testing.T) {
 		want          map[string]people.Person
 	}{
 		{
-			`SELECT id, name, email FROM by_number WHERE id::text = ANY($1::text[])`, "", []string{"1", "2", "3"},
+			`SELECT id, name, email FROM by_number WHERE id::text = ANY($1::text[])`, "",
+			[]string{"1", "2", "3"},
 			map[string]people.Person{"1": {ID: "1", Email: "ann@example.com"}, "2": {ID: "2", Name: "Bob"}},
 		},
 		{

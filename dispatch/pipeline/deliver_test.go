@@ -202,8 +202,10 @@ func TestTwoAddressesWithoutAPersonAreTwoReceipts(t *testing.T) {
 	r := resource(func(_ *dispatch.Resource[order], e *dispatch.Event[order]) {
 		e.RecipientsFunc = func(context.Context, dispatch.Querier, order, string) ([]dispatch.Recipient, error) {
 			return []dispatch.Recipient{
-				{Address: "x@example.com", Name: "X"}, {Address: "y@example.com"},
-				{Address: "x@example.com", Name: "X again"}, {},
+				{Address: "x@example.com", Name: "X"},
+				{Address: "y@example.com"},
+				{Address: "x@example.com", Name: "X again"},
+				{},
 			}, nil
 		}
 		e.Content.Message = `{{ recipient.name | default "nobody" }}`

@@ -196,4 +196,6 @@ func isPlain(subject string) bool {
 
 // messageID is the same on every try, so that receivers can recognise a repetition (RFC 5322 §3.6.4, without the
 // angle brackets).
-func (s *settings) messageID(receipt uuid.UUID) string { return receipt.String() + "@" + s.MessageIDDomain }
+func (s *settings) messageID(receipt uuid.UUID) string {
+	return receipt.String() + "@" + s.MessageIDDomain
+}
