@@ -79,7 +79,8 @@ func Field(path string) Audience {
 // where used, the tenant.
 func SQL(query string) Audience {
 	return Audience{resolve: func(ctx context.Context, db Querier, s registry.Subject) ([]Recipient, error) {
-		columns, rows, err := sqltext.Query(ctx, db, query, json.RawMessage(s.Data), s.Tenant)
+		columns, rows, err := sqltext.Query(ctx, db, query,
+			sqltext.Arg{Value: json.RawMessage(s.Data), Type: "jsonb"}, sqltext.Arg{Value: s.Tenant, Type: "text"})
 		if err != nil {
 			return nil, fmt.Errorf("find the audience: %w", err)
 		}

@@ -59,7 +59,8 @@ var columnNames = []string{"id", "name", "email", "phone", "locale", "timezone"}
 
 // Find runs the query.
 func (s SQL) Find(ctx context.Context, db Querier, tenant string, ids []string) (map[string]Person, error) {
-	columns, rows, err := sqltext.Query(ctx, db, s.Query, ids, tenant)
+	columns, rows, err := sqltext.Query(ctx, db, s.Query,
+		sqltext.Arg{Value: ids, Type: "text[]"}, sqltext.Arg{Value: tenant, Type: "text"})
 	if err != nil {
 		return nil, fmt.Errorf("find people: %w", err)
 	}

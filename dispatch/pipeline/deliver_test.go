@@ -315,7 +315,7 @@ func TestARootThatIsCancelledWhileItResolvesHarmsNoOther(t *testing.T) {
 	t.Parallel()
 	var b *bundle
 	r := resource(func(r *dispatch.Resource[order], _ *dispatch.Event[order]) {
-		r.Audiences["others"] = dispatch.AudienceFunc(func(ctx context.Context, _ dispatch.Querier, o order) ([]dispatch.Recipient, error) {
+		r.Audiences["others"] = dispatch.AudienceFunc(func(ctx context.Context, _ dispatch.Querier, _ order) ([]dispatch.Recipient, error) {
 			_, err := b.tx.Exec(ctx, `UPDATE carillon.receipts SET state = 'cancelled', reason = 'operator', lease_token = NULL, finished_at = now()
 				WHERE audience = 'others'`)
 			return []dispatch.Recipient{{ID: "ann"}, {ID: "bob"}}, err

@@ -69,7 +69,7 @@ func (it *item) message() transports.Message {
 		EventID:          it.EventID,
 		Attempt:          it.try,
 		Event:            it.Event.Name,
-		Channel:          it.Receipt.Channel,
+		Channel:          it.Channel,
 		Category:         it.body.Category,
 		NotificationType: it.body.NotificationType,
 		Tenant:           it.Tenant,

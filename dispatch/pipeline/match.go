@@ -17,12 +17,12 @@ func (r *run) match(ctx context.Context) error {
 		event, known := r.registry.Event(it.Event.Name)
 		if known {
 			it.event = event
-			it.channel, known = event.Channel(it.Receipt.Channel)
+			it.channel, known = event.Channel(it.Channel)
 		}
 		if !known || r.transports[it.Transport] == nil || it.channel.Transport != it.Transport {
 			r.logger.WarnContext(ctx, "receipt of an undeclared channel waits",
-				slog.String("receipt_id", it.ID.String()), slog.String("event", it.Event.Name), slog.String("channel", it.Receipt.Channel))
-			it.settle(receipts.Result{State: receipts.Waiting, Reason: receipts.Undeclared, Wait: undeclaredWait})
+				slog.String("receipt_id", it.ID.String()), slog.String("event", it.Event.Name), slog.String("channel", it.Channel))
+			r.settleUndeclared(it)
 			continue
 		}
 		if it.Tries > 0 {
@@ -42,4 +42,13 @@ func (r *run) match(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// settleUndeclared lets a receipt wait for a worker that knows it, but no longer than the message is worth sending.
+func (r *run) settleUndeclared(it *item) {
+	if it.ExpiresAt != nil && !r.batch.ClaimedAt.Before(*it.ExpiresAt) {
+		it.settle(receipts.Result{State: receipts.Expired, Reason: receipts.Deadline})
+		return
+	}
+	it.settle(receipts.Result{State: receipts.Waiting, Reason: receipts.Undeclared, Wait: undeclaredWait})
 }

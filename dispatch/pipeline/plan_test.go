@@ -185,6 +185,22 @@ func TestAPlanOfAFutureEventIsOfItsTime(t *testing.T) {
 	require.Equal(t, 2, plan.Sends())
 }
 
+func TestAPlanAsksTheGuard(t *testing.T) {
+	t.Parallel()
+	p := setupPlans(t, resource(func(_ *dispatch.Resource[order], e *dispatch.Event[order]) {
+		e.GuardFunc = func(_ context.Context, _ order, r dispatch.Recipient) (bool, error) {
+			if r.ID == "dora" {
+				panic("guard")
+			}
+			return r.Locale != "de", nil
+		}
+	}, emailTo("others")))
+	require.Equal(t, []string{
+		"email.others to ann at ann@example.com: skip(guarded)", "email.others to bob at bob@example.com: send",
+		"email.others to dora at dora@example.com: retry(retry)",
+	}, outcomes(p.plan(t, numbered("", "ann", "bob", "dora"), nil)))
+}
+
 func TestAPlanNamesAMissingVariable(t *testing.T) {
 	t.Parallel()
 	p := setupPlans(t, resource(nil, emailTo("user")))
@@ -345,7 +361,7 @@ func TestNothingRemainsOfAPlan(t *testing.T) {
 	plan := p.plan(t, numbered("ann", "bob", "cleo"), func(params *pipeline.PlanParams) {
 		params.Emit = &dispatch.EmitOpts{IdempotencyKey: "k"}
 	})
-	require.Equal(t, 6, plan.Sends(), "%v", outcomes(plan))
+	require.Equal(t, 5, plan.Sends(), "%v", outcomes(plan))
 	require.Equal(t, before, rowCounts(t, p.pool))
 
 	// What was said before this would be heard before it.

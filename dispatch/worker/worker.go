@@ -79,6 +79,9 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 // an error if the schema does not fit this binary or the queue cannot be started. A Worker runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := migrations.Check(ctx, w.pool); err != nil {
+		if ctx.Err() != nil {
+			return nil // Told to stop before it began.
+		}
 		return err
 	}
 	// Background work outlives ctx by the grace, so that leases stand while sends finish.

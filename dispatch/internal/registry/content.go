@@ -75,7 +75,7 @@ func (b *builder) templates(path string, event EventSource, channel ChannelSourc
 		if *f.Value == "" || !slices.Contains(spec.Fields(), f.Name) {
 			continue
 		}
-		if t := b.compile(path+".content."+f.Name, f.Name, *f.Value, event, shape); t != nil {
+		if t := b.compile(path+".content."+f.Name, f.Name, *f.Value, shape); t != nil {
 			compiled = append(compiled, Field{Name: f.Name, Template: t})
 		}
 	}
@@ -90,7 +90,7 @@ func (b *builder) refuseUnused(path string, content transports.Content, spec tra
 	}
 }
 
-func (b *builder) compile(path, name, source string, event EventSource, shape *templates.Shape) *templates.Template {
+func (b *builder) compile(path, name, source string, shape *templates.Shape) *templates.Template {
 	kind := templates.Text
 	if name == transports.FieldHTML {
 		kind = templates.HTML

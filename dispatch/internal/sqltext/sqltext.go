@@ -21,9 +21,15 @@ type Row map[string]string
 
 var parameter = regexp.MustCompile(`\$\d+`)
 
-// Query passes those of args that the query uses ($1, $2, …: Postgres refuses the others), and returns the names of
-// the columns and the rows.
-func Query(ctx context.Context, db Querier, query string, args ...any) ([]string, []Row, error) {
+// Arg is an argument and the type that the query sees it as.
+type Arg struct {
+	Value any
+	Type  string
+}
+
+// Query passes those of args that the query uses ($1, $2, …: Postgres refuses the others), each cast to its type, and
+// returns the names of the columns and the rows.
+func Query(ctx context.Context, db Querier, query string, args ...Arg) ([]string, []Row, error) {
 	query, used := bind(query, args)
 	rows, err := db.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, used...)...)
 	if err != nil {
@@ -47,19 +53,20 @@ func Query(ctx context.Context, db Querier, query string, args ...any) ([]string
 	return columns, all, rows.Err()
 }
 
-// bind keeps the arguments that the query uses and, if one in between is not used, numbers the parameters anew.
-func bind(query string, args []any) (string, []any) {
+// bind keeps the arguments that the query uses, numbers the parameters anew if one in between is not used, and gives
+// each its type, which Postgres could not always infer.
+func bind(query string, args []Arg) (string, []any) {
 	var used []any
-	number := map[string]string{}
+	by := map[string]string{}
 	for i, arg := range args {
 		if name := fmt.Sprintf("$%d", i+1); slices.Contains(parameter.FindAllString(query, -1), name) {
-			used = append(used, arg)
-			number[name] = fmt.Sprintf("$%d", len(used))
+			used = append(used, arg.Value)
+			by[name] = fmt.Sprintf("($%d::%s)", len(used), arg.Type)
 		}
 	}
 	return parameter.ReplaceAllStringFunc(query, func(name string) string {
-		if renumbered, known := number[name]; known {
-			return renumbered
+		if typed, known := by[name]; known {
+			return typed
 		}
 		return name
 	}), used
