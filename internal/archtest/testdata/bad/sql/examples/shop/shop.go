@@ -1,3 +1,3 @@
-package main
+package shop
 
 const hook = `CREATE TRIGGER hook AFTER INSERT ON t`

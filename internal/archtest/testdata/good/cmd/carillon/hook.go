@@ -1,3 +1,0 @@
-package main
-
-const trigger = `CREATE TRIGGER carillon AFTER INSERT ON orders`
