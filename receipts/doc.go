@@ -11,6 +11,7 @@
 //		   │  │        │  └─────────► expanded*   (children carry on)
 //		   │  │        └────────────► skipped* · failed* · expired* · merged*
 //		   │  └─────────────────────► cancelled*  (also from waiting and resolving)
+//		   ├──────────────────────── sent now by an operator: waiting
 //		   └──────────────────────── reopened by an operator: failed, skipped, expired, cancelled, uncertain
 //
 //	  - pending: owed, nobody has begun.
@@ -22,7 +23,11 @@
 // At every commit a live receipt has a job that will fire, a lease that will expire, or a due time that reconcile
 // looks at. River's job rows are the alarm clock: claiming deletes the waiting job, a retry inserts a new one, and
 // losing one costs a delay, never a message. The lease row is the fence: results count only while it stands, and it
-// is locked first by everything that moves a leased receipt.
+// is locked first by everything that moves a leased receipt; but for an operator's cancel, which instead waits for such
+// a receipt while it holds no other.
+//
+// What operators do goes through [Store.StartOperation] and [Store.Apply], which write down who, why and to what. They
+// never touch a receipt that is being sent, and never what it says.
 //
 // [Transitions] is the one table of moves. The CHECK constraint, this diagram and docs/architecture.md are held to it
 // by a test.

@@ -92,6 +92,15 @@ func statements() []statement {
 			return tx.Commit(b.ctx())
 		}},
 	}
+	for action, by := range map[receipts.Action]receipts.Mover{
+		receipts.ActionCancel: receipts.ByCancel, receipts.ActionSendNow: receipts.BySendNow,
+		receipts.ActionRetry: receipts.ByReopen, receipts.ActionReopen: receipts.ByReopen,
+	} {
+		all = append(all, statement{string(action), by, func(b *bundle, id, _ uuid.UUID) error {
+			b.apply(action, id)
+			return nil
+		}})
+	}
 	for _, to := range receipts.States() {
 		for _, reason := range receipts.Reasons(to) {
 			all = append(all, statement{fmt.Sprintf("record %s(%s)", to, reason), receipts.ByRecord, func(b *bundle, id, token uuid.UUID) error {
@@ -103,10 +112,9 @@ func statements() []statement {
 	return all
 }
 
-// The moves that no statement makes yet: parking a send whose answer was lost, and what operators do.
+// The move that no statement makes yet: parking a send whose answer was lost.
 func unmade(m receipts.Transition) bool {
-	return m.By == receipts.ByCancel || m.By == receipts.ByReopen ||
-		m == receipts.Transition{From: receipts.Sending, To: receipts.Uncertain, By: receipts.ByReclaim}
+	return m == receipts.Transition{From: receipts.Sending, To: receipts.Uncertain, By: receipts.ByReclaim}
 }
 
 func TestEveryStatementMovesOnlyAlongTheTable(t *testing.T) {

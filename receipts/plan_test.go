@@ -39,7 +39,7 @@ func queries(t *testing.T) map[string]string {
 }
 
 // fragments are parts of statements.
-func fragments() []string { return []string{"sqlInsertJobs"} }
+func fragments() []string { return []string{"sqlInsertJobs", "sqlLocked"} }
 
 // positional writes @name as $n, and says how many there are.
 func positional(sql string) (text string, parameters int) {

@@ -18,35 +18,6 @@ var ErrNotFound = errors.New("not found")
 // ErrAmbiguous is returned by [Store.FindReceipt] and [Store.FindEvent] when a short id fits more than one row.
 var ErrAmbiguous = errors.New("the short id is ambiguous (give the whole id)")
 
-// Filter narrows a list. Empty fields do not narrow.
-type Filter struct {
-	State     State
-	Transport string
-	Recipient string
-	// Event is an event's name, EventID one occurrence.
-	Event   string
-	EventID *uuid.UUID
-	// Expanded includes roots that became one receipt per recipient.
-	Expanded bool
-	// Before continues a list after the receipt with this id.
-	Before *uuid.UUID
-	// Limit defaults to 50; at most 1,000.
-	Limit int
-}
-
-// List returns receipts, newest first.
-func (s *Store) List(ctx context.Context, db DB, f Filter) ([]Receipt, error) {
-	if f.Limit <= 0 {
-		f.Limit = 50
-	}
-	rows, err := db.Query(ctx, sqlList, pgx.StrictNamedArgs{
-		"state": string(f.State), "transport": f.Transport, "recipient": f.Recipient, "event": f.Event,
-		"event_id": f.EventID, "expanded": f.Expanded || f.State == Expanded, "before": f.Before,
-		"limit": min(f.Limit, 1000),
-	})
-	return collectReceipts(rows, err, "list receipts")
-}
-
 // OfEvent returns every receipt of an occurrence, roots included, in order of creation.
 func (s *Store) OfEvent(ctx context.Context, db DB, eventID uuid.UUID) ([]Receipt, error) {
 	rows, err := db.Query(ctx, sqlOfEvent, pgx.StrictNamedArgs{"event_id": eventID})

@@ -47,6 +47,7 @@ const (
 	ByRecord  Mover = "record"
 	ByReclaim Mover = "reclaim"
 	ByCancel  Mover = "cancel"
+	BySendNow Mover = "send-now"
 	ByReopen  Mover = "reopen"
 )
 
@@ -80,6 +81,7 @@ func Transitions() []Transition {
 		Transition{Pending, Cancelled, ByCancel},
 		Transition{Waiting, Cancelled, ByCancel},
 		Transition{Resolving, Cancelled, ByCancel},
+		Transition{Waiting, Pending, BySendNow},
 	)
 	for _, from := range []State{Failed, Skipped, Expired, Cancelled, Uncertain} {
 		all = append(all, Transition{from, Pending, ByReopen})

@@ -88,7 +88,7 @@ func TestTheTableOfMovesIsSound(t *testing.T) {
 			require.True(t, m.From.Leased(), "%v: only what is leased is moved by its holder or his heir", m)
 		case receipts.ByReopen:
 			require.True(t, m.From.Terminal())
-		case receipts.ByClaim, receipts.ByCancel:
+		case receipts.ByClaim, receipts.ByCancel, receipts.BySendNow:
 			require.False(t, m.From.Terminal())
 		default:
 			t.Fatalf("%v: an unknown mover", m)

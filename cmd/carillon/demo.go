@@ -20,7 +20,7 @@ const demoDeadline = 45 * time.Second
 
 const demoLong = `demo plays a day at a dispatch office for superheroes (examples/herodispatch): somebody reports an
 incident, heroes are sent out, everybody concerned is told by mail and in the app. Nothing leaves the machine: mail goes
-to an SMTP server inside this command.
+to an SMTP server inside this command, which refuses one message at first.
 
 Without a database it raises a private Postgres that goes when the command ends. A database that --database-url or
 DATABASE_URL names is migrated, gets the example's own schema herodispatch, and keeps what this run adds under a tenant
@@ -28,7 +28,7 @@ of its own. No other worker should run on it meanwhile: workers share what is du
 
 At the end the demo checks what it has seen: every receipt ended, the mails that the server got are exactly those
 that receipts call sent, the inboxes hold what receipts say, one person opted out and was skipped, one mail was delayed
-and not early. It exits with 1 if any of that is not so.
+and not early, one was refused for the moment and sent by the second try. It exits with 1 if any of that is not so.
 
 With --json standard output has one object per receipt. Without --once there follows one with the database_url.`
 
@@ -51,6 +51,8 @@ func newDemoCommand() *cobra.Command {
 				out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), once: once, json: flag("json") == "true",
 				databaseURL: cmp.Or(flag("database-url"), os.Getenv(pgdev.EnvURL)),
 				deadline:    demoDeadline,
+				name:        demoCommandName(),
+				colours:     wantsColours(cmd.OutOrStdout()),
 			}
 			return d.run(cmd.Context())
 		},
@@ -68,6 +70,16 @@ type demo struct {
 	// databaseURL names a database that exists; empty raises a private one.
 	databaseURL string
 	deadline    time.Duration
+	// name is how people call this program. Defaults to carillon.
+	name string
+	// colours are wanted on out.
+	colours bool
+}
+
+// wantsColours is what [newApp] finds for a terminal.
+func wantsColours(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && isTerminal(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // run raises everything, plays, and takes everything down again. An interrupted run returns the context's error,
@@ -92,31 +104,72 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // play tells the story, waits for what comes of it, shows it and checks it.
 func (d *demo) play(ctx context.Context, s *demoStage) error {
-	printer := &demoPrinter{out: d.out, json: d.json}
-	tale, err := s.tell(ctx, printer.narrate)
+	p := &demoPrinter{out: d.out, json: d.json, paint: &app{colours: d.colours}}
+	seen, err := d.watch(ctx, s, p)
 	if err != nil {
-		return err
-	}
-	seen, err := s.await(ctx, tale, d.deadline)
-	if err != nil {
-		return err
-	}
-	if err := printer.receipts(seen); err != nil {
 		return err
 	}
 	results := verifyDemo(seen)
-	printer.checks(results)
+	if err := d.show(ctx, s, p, seen, results); err != nil {
+		return err
+	}
 	if err := demoFailure(results); err != nil {
 		return s.explain(err)
 	}
 	if d.once {
 		return nil
 	}
-	if err := printer.goOn(s, seen); err != nil {
+	if d.json {
+		err = p.line(map[string]string{"database_url": s.dsn, "tenant": s.city})
+	} else {
+		p.goOn(s, seen.commands(cmp.Or(d.name, "carillon"), s.city))
+	}
+	if err != nil {
 		return err
 	}
 	<-ctx.Done()
 	d.say("stopping")
+	return nil
+}
+
+// watch plays the day and looks at what comes of it; people see it as it goes, scene by scene.
+func (d *demo) watch(ctx context.Context, s *demoStage, p *demoPrinter) (*demoFacts, error) {
+	w := newDemoWatch(s, func(demoReceipt) {})
+	var audience demoAudience
+	if !d.json {
+		w.show = p.passing
+		audience.narrate = p.narrate
+		audience.pause = func(ctx context.Context, t *demoTale) error {
+			_, err := s.follow(ctx, t, w, min(demoPause, d.deadline), isSettled)
+			return err
+		}
+	}
+	tale, err := s.tell(ctx, audience)
+	if err != nil {
+		return nil, err
+	}
+	if !d.json {
+		p.narrate("18:00", "the day is over; what was put off is still to come")
+	}
+	return s.await(ctx, tale, w, d.deadline)
+}
+
+// show tells what was seen, in one form or the other.
+func (d *demo) show(ctx context.Context, s *demoStage, p *demoPrinter, seen *demoFacts, results []demoResult) error {
+	if d.json {
+		return p.rows(seen)
+	}
+	if r := seen.pick(isOptedOut); r != nil {
+		reason, err := s.reasonOf(ctx, *r)
+		if err != nil {
+			return err
+		}
+		p.skipped(*r, reason)
+	}
+	if m, ok := seen.letter(); ok {
+		p.letter(m)
+	}
+	p.checks(results)
 	return nil
 }
 

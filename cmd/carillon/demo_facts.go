@@ -11,14 +11,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carillon-notify/carillon/inbox"
+	"github.com/carillon-notify/carillon/internal/smtpsink"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
 
-const (
-	demoPoll = 100 * time.Millisecond
-	demoPage = 500
-)
+const demoPage = 500
 
 // demoReceipt is one line of what the demo prints.
 type demoReceipt struct {
@@ -48,60 +46,8 @@ type demoFacts struct {
 	Mails []string
 	// Notifications are the ids of the rows in this run's inboxes.
 	Notifications []uuid.UUID
-}
-
-// await gathers until every receipt has ended, or the deadline has come; then the facts show what has not.
-func (s *demoStage) await(ctx context.Context, t *demoTale, deadline time.Duration) (*demoFacts, error) {
-	limit, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	tick := time.NewTicker(demoPoll)
-	defer tick.Stop()
-	for {
-		found, err := s.receiptsSince(ctx, t.began)
-		if err != nil {
-			return nil, err
-		}
-		if allEnded(found) || limit.Err() != nil {
-			return s.gather(ctx, t, found)
-		}
-		select {
-		case <-tick.C:
-		case <-limit.Done():
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func allEnded(list []receipts.Receipt) bool {
-	for _, r := range list {
-		if !r.State.Terminal() {
-			return false
-		}
-	}
-	return len(list) > 0
-}
-
-// receiptsSince reads this run's receipts, roots included, in order of creation.
-func (s *demoStage) receiptsSince(ctx context.Context, began time.Time) ([]receipts.Receipt, error) {
-	var own []receipts.Receipt
-	filter := receipts.Filter{Expanded: true, Limit: demoPage}
-	for {
-		page, err := s.store.List(ctx, s.pool, filter)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range page {
-			if r.Tenant == s.city && !r.CreatedAt.Before(began) {
-				own = append([]receipts.Receipt{r}, own...)
-			}
-		}
-		if len(page) < demoPage || page[len(page)-1].CreatedAt.Before(began) {
-			return own, nil
-		}
-		filter.Before = &page[len(page)-1].ID
-	}
+	// Letters are those mails, as the server got them.
+	Letters []smtpsink.Message
 }
 
 // gather asks the other sides about what the receipts promise.
@@ -129,7 +75,7 @@ func (s *demoStage) gather(ctx context.Context, t *demoTale, found []receipts.Re
 	for _, m := range s.sink.Messages() {
 		for _, to := range m.Session.To {
 			if strings.HasSuffix(to, "@"+s.domain) {
-				f.Mails = append(f.Mails, m.MessageID)
+				f.Mails, f.Letters = append(f.Mails, m.MessageID), append(f.Letters, m)
 			}
 		}
 	}

@@ -1,63 +1,82 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"text/tabwriter"
-	"time"
+	"strings"
 
 	"github.com/carillon-notify/carillon/internal/cli"
+	"github.com/carillon-notify/carillon/internal/smtpsink"
+	"github.com/carillon-notify/carillon/receipts"
 )
 
 // demoPrinter shows a run on standard output: lines of JSON, or a story for people.
 type demoPrinter struct {
 	out  io.Writer
 	json bool
-	// began is when the first line of the story was told.
-	began time.Time
+	// paint shows cells, in colour where that is wanted.
+	paint *app
+	// begun tells that the story has its heading.
+	begun bool
 }
 
-// narrate tells one line of the story, to people only.
-func (p *demoPrinter) narrate(format string, args ...any) {
-	if p.json {
-		return
+// narrate tells one line of the story.
+func (p *demoPrinter) narrate(at, line string) {
+	if !p.begun {
+		p.begun = true
+		p.heading("A day at the office, and the receipts going by:")
 	}
-	if p.began.IsZero() {
-		p.began = time.Now()
-		fmt.Fprintf(p.out, "What happens:\n\n")
-	}
-	fmt.Fprintf(p.out, "  %5.2fs  %s\n", time.Since(p.began).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(p.out, "  %s  %s\n", at, line)
 }
 
-// receipts shows what became of everything that was promised.
-func (p *demoPrinter) receipts(f *demoFacts) error {
-	if p.json {
-		for _, r := range f.Receipts {
-			if err := p.line(r); err != nil {
-				return err
-			}
-		}
-		return nil
+// passing shows one receipt going by.
+func (p *demoPrinter) passing(r demoReceipt) {
+	state := painted{fmt.Sprintf("%-19s", stateOf(r)), paintState(r.State).colour}
+	how := ""
+	switch {
+	case r.FinishedAt != nil && r.Attempts > 1:
+		how = fmt.Sprintf(", at try %d", r.Attempts)
+	case r.State == receipts.Waiting && r.Reason == receipts.Retry:
+		how = fmt.Sprintf(", try %d was refused", r.Attempts)
 	}
-	fmt.Fprintf(p.out, "\nWho is told of it:\n\n")
-	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  EVENT\tCHANNEL\tRECIPIENT\tSTATE\tATTEMPTS\tAFTER")
+	fmt.Fprintf(p.out, "           %s %-7s %-12s %s%s\n",
+		p.paint.show(state), r.Transport, cli.Escape(cmp.Or(r.Recipient, "(not yet known)")), r.Event, how)
+}
+
+// rows writes the receipts as JSON.
+func (p *demoPrinter) rows(f *demoFacts) error {
 	for _, r := range f.Receipts {
-		after := "-"
-		if r.FinishedAt != nil {
-			after = fmt.Sprintf("%d ms", r.FinishedAt.Sub(r.CreatedAt).Milliseconds())
+		if err := p.line(r); err != nil {
+			return err
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%d\t%s\n", r.Event, r.Channel, cli.Escape(r.Recipient), stateOf(r), r.Attempts, after)
 	}
-	return table.Flush()
+	return nil
 }
 
-// checks shows the outcome of the checks, to people only: what has failed is the command's error.
-func (p *demoPrinter) checks(results []demoResult) {
-	if p.json {
-		return
+// skipped shows which receipt was not sent, and the reason that is on record.
+func (p *demoPrinter) skipped(r demoReceipt, reason string) {
+	p.heading("One was not sent, and the reason is kept:")
+	fmt.Fprintf(p.out, "  %s by %s to %s: %s, because %s\n", r.Event, r.Transport, r.Recipient, stateOf(r), cli.Escape(reason))
+}
+
+// letter shows one mail as the server got it.
+func (p *demoPrinter) letter(m smtpsink.Message) {
+	p.heading("One mail, as it was received:")
+	for _, name := range []string{"From", "To", "Subject", "Date", "Message-Id", "List-Unsubscribe"} {
+		for _, value := range m.Header.Values(name) {
+			fmt.Fprintf(p.out, "  %s: %s\n", name, cli.Escape(value))
+		}
 	}
-	fmt.Fprintf(p.out, "\nWhat was checked:\n\n")
+	fmt.Fprintln(p.out)
+	for _, line := range cli.Lines(strings.TrimSpace(m.Text)) {
+		fmt.Fprintln(p.out, strings.TrimRight("  "+line, " "))
+	}
+}
+
+// checks shows the outcome of the checks; what has failed is the command's error.
+func (p *demoPrinter) checks(results []demoResult) {
+	p.heading("What was checked:")
 	for _, r := range results {
 		verdict := "ok"
 		if r.Wrong != "" {
@@ -65,33 +84,24 @@ func (p *demoPrinter) checks(results []demoResult) {
 		}
 		fmt.Fprintf(p.out, "  %s  %s\n", verdict, r.Name)
 	}
-	fmt.Fprintln(p.out)
 }
 
 // goOn shows what to try while the demo stays up.
-func (p *demoPrinter) goOn(s *demoStage, f *demoFacts) error {
-	if p.json {
-		return p.line(map[string]string{"database_url": s.dsn, "tenant": s.city})
-	}
-	fmt.Fprintf(p.out, "The worker stays up until Ctrl-C. In another terminal:\n\n")
+func (p *demoPrinter) goOn(s *demoStage, commands []string) {
+	p.heading("The worker stays up until Ctrl-C. To go on, in another terminal:")
 	if s.private {
 		fmt.Fprintf(p.out, "  export DATABASE_URL='%s'\n", s.dsn)
+	} else {
+		fmt.Fprintf(p.out, "  (with DATABASE_URL set to the database that this runs on)\n")
 	}
-	tenant := ""
-	if s.city != "" {
-		tenant = " --tenant " + s.city
-	}
-	fmt.Fprintf(p.out, "  carillon receipts list\n")
-	for _, r := range f.Receipts {
-		if isOptedOut(r) {
-			id := r.EventID.String()
-			fmt.Fprintf(p.out, "  carillon why %s --recipient %s%s\n", id[len(id)-8:], r.Recipient, tenant)
-			fmt.Fprintf(p.out, "  carillon preferences set %s --category news --transport email on%s\n", r.Recipient, tenant)
-			break
-		}
+	for _, command := range commands {
+		fmt.Fprintf(p.out, "  %s\n", command)
 	}
 	fmt.Fprintln(p.out)
-	return nil
+}
+
+func (p *demoPrinter) heading(text string) {
+	fmt.Fprintf(p.out, "\n%s\n\n", text)
 }
 
 func (p *demoPrinter) line(v any) error {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/examples/herodispatch"
 	"github.com/carillon-notify/carillon/internal/pgdev"
@@ -27,6 +29,10 @@ const (
 	// demoWorkerConns is enough for the six lanes of two transports, the listener and the upkeep.
 	demoWorkerConns = 12
 	demoStoryConns  = 4
+	// demoRetry is the longest pause before a second try; the shortest is half of it. In earnest it is longer.
+	demoRetry = 3 * time.Second
+	// demoGreylisted is the person whose mail server refuses the first try.
+	demoGreylisted = "mara"
 	// demoClosing bounds the taking down.
 	demoClosing = 20 * time.Second
 )
@@ -146,7 +152,7 @@ func (s *demoStage) prepare(ctx context.Context, logger *slog.Logger) error {
 }
 
 func (s *demoStage) startSink() error {
-	sink, err := smtpsink.Start(nil)
+	sink, err := smtpsink.Start(&smtpsink.Config{DataFunc: s.greylist()})
 	if err != nil {
 		return err
 	}
@@ -154,6 +160,21 @@ func (s *demoStage) startSink() error {
 	s.onClose(func(context.Context) error { return sink.Close() })
 	return nil
 }
+
+// greylist refuses the first message to one address for the moment, as servers do that wait whether a stranger comes
+// back. It answers the finished message, because a refusal of the recipient would be left alone for a whole minute.
+func (s *demoStage) greylist() func(smtpsink.Session) smtpsink.Answer {
+	var once sync.Once
+	return func(session smtpsink.Session) (answer smtpsink.Answer) {
+		if slices.Contains(session.To, s.address(demoGreylisted)) {
+			once.Do(func() { answer = smtpsink.Refuse(451, "4.7.1", "Greylisted, please come back in a moment") })
+		}
+		return answer
+	}
+}
+
+// address is where a person of this run gets mail.
+func (s *demoStage) address(person string) string { return person + "@" + s.domain }
 
 // hire publishes the declarations, and makes the office and the worker.
 func (s *demoStage) hire(ctx context.Context, logger *slog.Logger) error {
@@ -183,6 +204,7 @@ func (s *demoStage) makeWorker(ctx context.Context, d *dispatch.Dispatcher, logg
 	}
 	s.worker, err = worker.New(pool, d, &worker.Config{
 		Transports: []transports.Transport{mail, inapp.New()}, Senders: 4, Logger: logger,
+		Retry: pipeline.RetryPolicy{Base: demoRetry},
 	})
 	return err
 }

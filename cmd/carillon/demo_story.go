@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/carillon-notify/carillon/examples/herodispatch"
 	"github.com/carillon-notify/carillon/preferences"
 	"github.com/carillon-notify/carillon/transports"
@@ -19,30 +21,58 @@ type demoTale struct {
 	events []string
 }
 
-// demoNarrator is told what happens.
-type demoNarrator func(format string, args ...any)
+// demoScene is one thing that somebody does.
+type demoScene struct {
+	// at is the time of the scripted day, line what is told of it.
+	at, line string
+	// event is the one that the action causes; empty if it causes none.
+	event string
+	act   func(context.Context) error
+}
+
+// demoAudience sees the day; the zero value looks away.
+type demoAudience struct {
+	// narrate is told what has just happened.
+	narrate func(at, line string)
+	// pause comes after each scene: what it has caused can be watched.
+	pause func(context.Context, *demoTale) error
+}
 
 // tell plays the story through the office's actions.
-func (s *demoStage) tell(ctx context.Context, narrate demoNarrator) (*demoTale, error) {
-	if err := s.cast(ctx, narrate); err != nil {
+func (s *demoStage) tell(ctx context.Context, audience demoAudience) (*demoTale, error) {
+	if err := s.cast(ctx); err != nil {
 		return nil, fmt.Errorf("cast the story: %w", err)
 	}
 	t := &demoTale{}
-	if err := t.play(ctx, s.office, narrate); err != nil {
-		return nil, fmt.Errorf("play the story: %w", err)
+	for _, scene := range s.day(t) {
+		if err := scene.act(ctx); err != nil {
+			return nil, fmt.Errorf("play the story, %s: %w", scene.at, err)
+		}
+		if scene.event != "" {
+			t.events = append(t.events, scene.event)
+		}
+		if audience.narrate != nil {
+			audience.narrate(scene.at, scene.line)
+		}
+		if audience.pause == nil || t.began.IsZero() {
+			continue
+		}
+		if err := audience.pause(ctx, t); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
 
-// cast fills the city: a reporter, three dispatchers of whom one is off duty, two heroes, and what two of them want.
-func (s *demoStage) cast(ctx context.Context, narrate demoNarrator) error {
+// cast fills the city: a reporter, three dispatchers of whom one is off duty, and two heroes.
+func (s *demoStage) cast(ctx context.Context) error {
 	for _, p := range []herodispatch.Person{
 		{ID: "noor", Name: "Noor Haddad", Role: herodispatch.Citizen},
 		{ID: "ines", Name: "Ines Duarte", Role: herodispatch.Dispatcher, OnDuty: true},
 		{ID: "pavel", Name: "Pavel Horák", Role: herodispatch.Dispatcher, OnDuty: true},
 		{ID: "olga", Name: "Olga Lind", Role: herodispatch.Dispatcher},
 	} {
-		p.Email = p.ID + "@" + s.domain
+		p.Email = s.address(p.ID)
 		if err := s.office.AddPerson(ctx, p); err != nil {
 			return err
 		}
@@ -51,90 +81,90 @@ func (s *demoStage) cast(ctx context.Context, narrate demoNarrator) error {
 		"mara": {Name: "Mara Lindqvist", Alias: "Northwind", Powers: []string{"wind"}, Location: "Lighthouse"},
 		"teo":  {Name: "Teo Okafor", Alias: "Lodestone", Powers: []string{"magnetism", "patience"}},
 	} {
-		if _, err := s.office.RegisterHero(ctx, id, id+"@"+s.domain, details); err != nil {
+		if _, err := s.office.RegisterHero(ctx, id, s.address(id), details); err != nil {
 			return err
 		}
 	}
-	for _, p := range []preferences.Preference{
-		{Person: "pavel", Category: herodispatch.News, Transport: transports.Email},
-		{Person: "teo", Category: herodispatch.Calls},
-	} {
-		p.Tenant, p.Choice, p.UpdatedBy = s.city, preferences.Off, p.Person
-		if err := preferences.Set(ctx, s.pool, p); err != nil {
-			return err
-		}
-	}
-	narrate("pavel, a dispatcher, has switched off news by mail")
-	narrate("teo, a hero, has switched off calls, but those are mandatory")
 	return nil
 }
 
-func (t *demoTale) play(ctx context.Context, office *herodispatch.App, narrate demoNarrator) error {
-	desk := office.As("ines")
-	incident, err := office.As("noor").ReportIncident(ctx, herodispatch.Report{
-		Reporter: "noor", Type: "bridge collapse", Location: "Old Bridge", Priority: herodispatch.Critical,
-		Description: "The middle arch is in the river & the tram <number 9> hangs over the edge.",
-	})
-	if err != nil {
-		return err
+// switchOff is what a person wants to hear no more of.
+func (s *demoStage) switchOff(person, category, transport string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return preferences.Set(ctx, s.pool, preferences.Preference{
+			Tenant: s.city, Person: person, Category: category, Transport: transport,
+			Choice: preferences.Off, UpdatedBy: person,
+		})
 	}
-	t.began = incident.ReportedAt
-	t.happened("incidents.reported")
-	narrate("noor reports a %s at %s, priority %s", incident.Type, incident.Location, incident.Priority)
+}
 
-	first, err := desk.AssignHero(ctx, incident.ID, "mara")
-	if err != nil {
-		return err
-	}
-	t.happened("assignments.assigned")
-	if _, err := desk.AssignHero(ctx, incident.ID, "teo"); err != nil {
-		return err
-	}
-	t.happened("assignments.assigned")
-	narrate("ines sends out mara, called %s, and teo", first.HeroAlias)
-
-	_, err = desk.AssignHero(ctx, incident.ID, "mara")
-	var booked *herodispatch.BookedError
-	if !errors.As(err, &booked) {
-		return fmt.Errorf("a hero was sent out twice, or refused for another reason: %w", err)
-	}
-	narrate("ines tries to send out mara once more: refused, and no event of it")
-
-	for _, step := range []struct {
-		event string
-		line  string
-		act   func() error
-	}{
-		{"incidents.dispatched", "help is on its way", func() error {
-			_, err := desk.MarkIncidentDispatched(ctx, incident.ID)
+// day is the script: the morning's roster, then the incident.
+func (s *demoStage) day(t *demoTale) []demoScene {
+	desk := s.office.As("ines")
+	return append([]demoScene{
+		{"07:50", "pavel, a dispatcher, switches off news by mail", "", s.switchOff("pavel", herodispatch.News, transports.Email)},
+		{"07:55", "teo, a hero, switches off calls, but those are mandatory", "", s.switchOff("teo", herodispatch.Calls, "")},
+		{"08:00", "teo has a cold: ines takes him off the roster", "heroes.duty_changed", func(ctx context.Context) error {
+			hero, err := desk.MarkHeroUnavailable(ctx, "teo")
+			t.began = hero.UpdatedAt
 			return err
 		}},
-		{"", "help is there, which causes no event", func() error {
-			_, err := desk.MarkIncidentInProgress(ctx, incident.ID)
+		{"08:30", "it was only the dust: teo returns to duty", "heroes.duty_changed", func(ctx context.Context) error {
+			_, err := s.office.As("teo").ReturnHeroToDuty(ctx, "teo")
 			return err
 		}},
-		{"incidents.resolved", "the incident is resolved; noor's mail about it is delayed", func() error {
-			_, err := desk.ResolveIncident(ctx, incident.ID)
+	}, s.emergency(desk)...)
+}
+
+// emergency is the incident of the day, from the report to its reopening.
+func (s *demoStage) emergency(desk *herodispatch.App) []demoScene {
+	var incident herodispatch.Incident
+	var first herodispatch.Assignment
+	// on is a scene that only moves the incident.
+	on := func(at, line, event string, f func(context.Context, uuid.UUID) (herodispatch.Incident, error)) demoScene {
+		return demoScene{at, line, event, func(ctx context.Context) error {
+			_, err := f(ctx, incident.ID)
+			return err
+		}}
+	}
+	return []demoScene{
+		{
+			"09:12", "noor reports a bridge collapse at Old Bridge, priority critical", "incidents.reported",
+			func(ctx context.Context) (err error) {
+				incident, err = s.office.As("noor").ReportIncident(ctx, herodispatch.Report{
+					Reporter: "noor", Type: "bridge collapse", Location: "Old Bridge", Priority: herodispatch.Critical,
+					Description: "The middle arch is in the river & the tram <number 9> hangs over the edge.",
+				})
+				return err
+			},
+		},
+		{
+			"09:14", "ines sends out mara, whose mail server turns strangers away at first", "assignments.assigned",
+			func(ctx context.Context) (err error) {
+				first, err = desk.AssignHero(ctx, incident.ID, demoGreylisted)
+				return err
+			},
+		},
+		{"09:15", "ines sends out teo, too", "assignments.assigned", func(ctx context.Context) error {
+			_, err := desk.AssignHero(ctx, incident.ID, "teo")
 			return err
 		}},
-		{"assignments.unassigned", "mara goes home", func() error {
+		{"09:16", "ines tries to send out mara once more: refused, and no event of it", "", func(ctx context.Context) error {
+			_, err := desk.AssignHero(ctx, incident.ID, first.HeroID)
+			var booked *herodispatch.BookedError
+			if !errors.As(err, &booked) {
+				return fmt.Errorf("a hero was sent out twice, or refused for another reason: %w", err)
+			}
+			return nil
+		}},
+		on("09:20", "help is on its way", "incidents.dispatched", desk.MarkIncidentDispatched),
+		on("09:31", "help is there", "incidents.in_progress", desk.MarkIncidentInProgress),
+		on("11:45", "the incident is resolved; noor's mail about it is delayed", "incidents.resolved", desk.ResolveIncident),
+		{"11:50", "mara goes home", "assignments.unassigned", func(ctx context.Context) error {
 			_, err := desk.UnassignHero(ctx, first.ID)
 			return err
 		}},
-		{"incidents.closed", "ines closes the incident, which frees teo", func() error {
-			_, err := desk.CloseIncident(ctx, incident.ID)
-			return err
-		}},
-	} {
-		if err := step.act(); err != nil {
-			return err
-		}
-		if step.event != "" {
-			t.happened(step.event)
-		}
-		narrate("%s", step.line)
+		on("12:00", "ines closes the incident, which frees teo", "incidents.closed", desk.CloseIncident),
+		on("17:40", "the tram squeaks: the incident is reopened, for tomorrow", "incidents.reopened", desk.ReopenIncident),
 	}
-	return nil
 }
-
-func (t *demoTale) happened(event string) { t.events = append(t.events, event) }

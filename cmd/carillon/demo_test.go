@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -43,7 +46,11 @@ func TestDemoOnceJSON(t *testing.T) {
 		require.Equal(t, "sent(accepted) 1", states["incidents.reported in_app.dispatchers pavel"])
 		require.Equal(t, "sent(accepted) 1", states["assignments.assigned email.hero teo"], "calls are mandatory")
 		require.Equal(t, "sent(accepted) 1", states["incidents.resolved email.reporter noor"])
-		require.Len(t, states, 16)
+		require.Equal(t, "sent(accepted) 2", states["assignments.assigned email.hero mara"], "refused once, then taken")
+		require.Equal(t, "sent(accepted) 1", states["heroes.duty_changed in_app.hero teo"])
+		require.Equal(t, "sent(accepted) 1", states["incidents.reopened in_app.reporter noor"])
+		// Two changes of duty tell the same three people, so that their lines have the same key.
+		require.Len(t, states, 24)
 		for key := range states {
 			require.NotContains(t, key, "olga", "she is off duty")
 		}
@@ -115,7 +122,7 @@ func TestDemoStaysUpOnAPrivateDatabase(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	up := make(chan struct{})
-	out := &watched{on: "carillon preferences set", do: func() { close(up) }}
+	out := &watched{on: "carillon receipts show", do: func() { close(up) }}
 	words := &watched{on: "stopping", do: func() {}}
 	ended := make(chan error, 1)
 	d := &demo{out: out, err: words, deadline: demoDeadline}
@@ -128,21 +135,121 @@ func TestDemoStaysUpOnAPrivateDatabase(t *testing.T) {
 	}
 
 	text := out.String()
-	require.Contains(t, text, "refused, and no event of it")
-	require.NotContains(t, text, "  NO  ")
-	require.Contains(t, text, "carillon receipts list\n")
-	require.Regexp(t, `carillon why [0-9a-f]{8} --recipient pavel\n`, text)
-	dsn := regexp.MustCompile(`export DATABASE_URL='([^']+)'`).FindStringSubmatch(text)
-	require.Len(t, dsn, 2)
-	conn, err := pgx.Connect(ctx, dsn[1])
-	require.NoError(t, err, "the database stays up")
-	require.NoError(t, conn.Close(ctx))
+	requireTheDay(t, text)
+	export := regexp.MustCompile(`export DATABASE_URL='([^']+)'`).FindStringSubmatch(text)
+	require.Len(t, export, 2)
+	requireCommands(t, text, export[0])
 
 	cancel()
 	require.NoError(t, <-ended, "being interrupted is how it ends")
 	require.Contains(t, words.String(), "using a private database")
-	_, err = pgx.Connect(t.Context(), dsn[1])
+	_, err := pgx.Connect(t.Context(), export[1])
 	require.Error(t, err, "the database is gone")
+}
+
+func TestDemoStaysUpOnADatabaseOfOthers(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dsn := dbtest.DSN(t)
+	up := make(chan struct{})
+	out := &watched{on: "carillon receipts show", do: func() { close(up) }}
+	ended := make(chan error, 1)
+	d := &demo{out: out, err: io.Discard, databaseURL: dsn, deadline: demoDeadline}
+	go func() { ended <- d.run(ctx) }()
+	select {
+	case <-up:
+	case err := <-ended:
+		require.NoError(t, err)
+		require.FailNow(t, "it ended", out.String())
+	}
+	require.Contains(t, out.String(), "(with DATABASE_URL set to the database that this runs on)")
+	require.NotContains(t, out.String(), dsn, "whose database it is knows the URL, and its password")
+	require.Regexp(t, `carillon why \w{8} --recipient pavel --tenant demo-\w{8}\n`, out.String())
+	requireCommands(t, out.String(), "export DATABASE_URL='"+dsn+"'")
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+// requireTheDay looks for what people are to see, in its order.
+func requireTheDay(t *testing.T, text string) {
+	t.Helper()
+	rest := text
+	for _, pattern := range []string{
+		`A day at the office`,
+		`  08:00  teo has a cold.*\n(?: +sent\(accepted\) +in_app +\w+ +heroes.duty_changed\n){3}`,
+		`  09:12  noor reports`,
+		` +skipped\(opted_out\) +email +pavel +incidents.reported\n`,
+		`  09:14  ines sends out mara`,
+		` +waiting\(retry\) +email +mara +assignments.assigned, try 1 was refused\n`,
+		`  09:16  .*: refused, and no event of it\n`,
+		`  09:31  help is there\n +sent\(accepted\) +in_app +noor +incidents.in_progress\n`,
+		`  11:45  the incident is resolved`,
+		` +waiting\(delayed\) +email +.* +incidents.resolved\n`,
+		`  17:40  .* reopened`,
+		` +sent\(accepted\) +email +noor +incidents.resolved\n`,
+		`to pavel: skipped\(opted_out\), because the person switched off category "News of incidents"\n`,
+		`  To: "Mara Lindqvist" <mara@demo-\w+.example>\n  Subject: Northwind, you are needed at Old Bridge\n  Date: `,
+		`\n\n  Mara Lindqvist, it is a case of bridge collapse, priority critical`,
+		`  ok  exactly one receipt needed a second try`,
+		`stays up until Ctrl-C`,
+	} {
+		at := regexp.MustCompile(pattern).FindStringIndex(rest)
+		require.NotNil(t, at, "%s is not in\n%s", pattern, rest)
+		rest = rest[at[1]:]
+	}
+	require.Regexp(t, ` +sent\(accepted\) +email +mara +assignments.assigned, at try 2\n`, text)
+	require.NotContains(t, text, "  NO  ")
+	require.NotContains(t, text, "\x1b", "colours are for terminals")
+}
+
+// requireCommands types what the demo has printed into a shell, while the demo is up.
+func requireCommands(t *testing.T, text, export string) {
+	t.Helper()
+	_, goOn, found := strings.Cut(text, "To go on")
+	require.True(t, found)
+	commands := regexp.MustCompile(`(?m)^  (carillon .*)$`).FindAllStringSubmatch(goOn, -1)
+	require.Len(t, commands, 3, goOn)
+	for i, wants := range [][]string{
+		{"skipped", "opted_out", "in_app.released"},
+		{"email.dispatchers to pavel: skipped(opted_out)", `switched off category "News of incidents"`},
+		{"451 4.7.1", "accepted", "Northwind"},
+	} {
+		shell := exec.CommandContext(t.Context(), "sh", "-e", "-c", export+"\n"+commands[i][1])
+		answer, err := shell.CombinedOutput()
+		require.NoError(t, err, "%s: %s", commands[i][1], answer)
+		for _, want := range wants {
+			require.Contains(t, string(answer), want, commands[i][1])
+		}
+	}
+}
+
+func TestDemoColoursAreForTerminals(t *testing.T) {
+	t.Parallel()
+	for colours, want := range map[bool]string{
+		false: "           sent(accepted)      email   noor         a.b\n",
+		true:  "           \x1b[32msent(accepted)     \x1b[0m email   noor         a.b\n",
+	} {
+		var out bytes.Buffer
+		p := &demoPrinter{out: &out, paint: &app{colours: colours}}
+		p.passing(demoReceipt{Event: "a.b", Transport: "email", Recipient: "noor", State: receipts.Sent, Reason: receipts.Accepted})
+		require.Equal(t, want, out.String())
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, err)
+	require.False(t, wantsColours(file))
+	require.NoError(t, file.Close())
+	require.False(t, wantsColours(io.Discard))
+}
+
+func TestDemoIsCalledAsItCanBe(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	require.Equal(t, "carillon", commandName(self, self))
+	require.Equal(t, "go run ./cmd/carillon", commandName("/tmp/go-build1/b001/exe/carillon", ""))
+	require.Equal(t, "/opt/carillon", commandName("/opt/carillon", self), "another one is on PATH")
+	require.Equal(t, `'/opt/it'\''s here/carillon'`, commandName("/opt/it's here/carillon", ""))
 }
 
 func TestDemoStayingUpWithJSONNamesTheDatabase(t *testing.T) {

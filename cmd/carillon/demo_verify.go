@@ -31,6 +31,7 @@ var demoChecks = []demoCheck{
 	{"the inboxes hold what receipts call sent", checkInboxes},
 	{"exactly one receipt was skipped as opted out", checkOptedOut},
 	{"a delayed mail was sent, and not early", checkDelayed},
+	{"exactly one receipt needed a second try, and was sent by it", checkRetried},
 }
 
 // verifyDemo runs every check.
@@ -126,6 +127,25 @@ func checkDelayed(f *demoFacts) string {
 	}
 	return ""
 }
+
+func checkRetried(f *demoFacts) string {
+	var again []demoReceipt
+	for _, r := range f.Receipts {
+		if r.Attempts > 1 {
+			again = append(again, r)
+		}
+	}
+	if len(again) != 1 {
+		return fmt.Sprintf("%d did", len(again))
+	}
+	if !isRetried(again[0]) {
+		return fmt.Sprintf("%s after %d tries", again[0], again[0].Attempts)
+	}
+	return ""
+}
+
+// isRetried tells whether the second try was the good one.
+func isRetried(r demoReceipt) bool { return r.State == receipts.Sent && r.Attempts == 2 }
 
 func isOptedOut(r demoReceipt) bool {
 	return r.State == receipts.Skipped && r.Reason == receipts.OptedOut

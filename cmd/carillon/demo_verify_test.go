@@ -12,7 +12,8 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 )
 
-// goodFacts is a small run with nothing wrong. Its receipts are a mail, a delayed mail, one skipped, and a notification.
+// goodFacts is a small run with nothing wrong. Its receipts are a mail that took two tries, a delayed mail, one skipped,
+// and a notification.
 func goodFacts() *demoFacts {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	later := now.Add(2 * time.Second)
@@ -30,6 +31,7 @@ func goodFacts() *demoFacts {
 		r.ID, r.FinishedAt = uuid.New(), &later
 		f.Receipts = append(f.Receipts, r)
 	}
+	f.Receipts[0].Attempts = 2
 	f.Notifications = []uuid.UUID{f.Receipts[3].ID}
 	return f
 }
@@ -52,6 +54,7 @@ func TestDemoChecksGoRed(t *testing.T) {
 		inboxes
 		optedOut
 		delayed
+		retried
 	)
 	red := map[int]bool{}
 	for _, c := range []struct {
@@ -79,7 +82,7 @@ func TestDemoChecksGoRed(t *testing.T) {
 		{"no mail at all", func(f *demoFacts) {
 			f.Mails = nil
 			f.Receipts = f.Receipts[2:]
-		}, []int{mails, delayed}, "none was sent"},
+		}, []int{mails, delayed, retried}, "none was sent"},
 		{"empty inboxes", func(f *demoFacts) { f.Notifications = nil }, []int{inboxes}, "they are empty"},
 		{"no notification and no promise of one", func(f *demoFacts) {
 			f.Notifications = nil
@@ -98,7 +101,13 @@ func TestDemoChecksGoRed(t *testing.T) {
 			soon := f.Receipts[1].FinishedAt.Add(time.Millisecond)
 			f.Receipts[1].SendAt = &soon
 		}, []int{delayed}, "was sent 1ms early"},
-		{"nothing at all", func(f *demoFacts) { *f = demoFacts{} }, []int{events, ended, outcomes, mails, inboxes, optedOut, delayed}, "there is none"},
+		{"nothing needed a second try", func(f *demoFacts) { f.Receipts[0].Attempts = 1 }, []int{retried}, "0 did"},
+		{"two needed a second try", func(f *demoFacts) { f.Receipts[1].Attempts = 2 }, []int{retried}, "2 did"},
+		{"one needed a third try", func(f *demoFacts) { f.Receipts[0].Attempts = 3 }, []int{retried}, "is sent(accepted) after 3 tries"},
+		{"the second try was of no use", func(f *demoFacts) {
+			f.Receipts[0].State, f.Receipts[0].Reason, f.Mails = receipts.Failed, receipts.Rejected, f.Mails[:1]
+		}, []int{outcomes, retried}, "is failed(rejected) after 2 tries"},
+		{"nothing at all", func(f *demoFacts) { *f = demoFacts{} }, []int{events, ended, outcomes, mails, inboxes, optedOut, delayed, retried}, "there is none"},
 	} {
 		f := goodFacts()
 		c.sabotage(f)

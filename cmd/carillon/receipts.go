@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -17,13 +17,15 @@ const maxList = 1000
 
 func newReceiptsCommand(a *app) *cobra.Command {
 	return group("receipts", "Look at what is owed to whom, and what became of it",
-		newReceiptsListCommand(a), newReceiptsShowCommand(a))
+		newReceiptsListCommand(a), newReceiptsShowCommand(a), newReceiptsTailCommand(a), newReceiptsStatsCommand(a),
+		newRetryCommand(a), newCancelCommand(a), newSendNowCommand(a), newReopenCommand(a))
 }
 
-// listFlags are the filters of `receipts list`.
+// listFlags are what `receipts list` takes.
 type listFlags struct {
-	filter                 receipts.Filter
-	state, eventID, before string
+	filterFlags
+	before   string
+	all, csv bool
 }
 
 func newReceiptsListCommand(a *app) *cobra.Command {
@@ -31,91 +33,105 @@ func newReceiptsListCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List receipts, newest first",
-		Long: `List receipts, newest first. A receipt that became one receipt per recipient is hidden unless --expanded
-asks for it. To go on after --limit receipts, give the last id to --before.`,
+		Long: `List receipts, newest first. All filters must fit. A receipt that became one receipt per recipient is hidden
+unless --expanded asks for it. To go on after --limit receipts, give the last id to --before; --all lists them all, in
+one moment's view and page by page, however many they are.
+
+--csv and --json write whole ids and every column. In all forms control characters in data are shown, not obeyed.`,
+		Example: `  carillon receipts list --state failed --reason exhausted --since 1h
+  carillon receipts list --resource orders/A7 --csv --all > receipts.csv`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.validate(); err != nil {
+			if err := f.validate(cmd, a.json); err != nil {
 				return err
 			}
 			ctx := cmd.Context()
-			return a.withSnapshot(ctx, func(tx pgx.Tx) error {
-				store := receipts.New(nil)
-				if err := f.find(ctx, tx, store); err != nil {
-					return err
-				}
-				list, err := store.List(ctx, tx, f.filter)
-				if err != nil {
-					return err
-				}
-				if err := a.printReceipts(list); err != nil {
-					return err
-				}
-				if len(list) == f.filter.Limit {
-					a.say("there may be more (go on with --before %s)", short(list[len(list)-1].ID))
-				}
-				return nil
-			})
+			return a.withSnapshot(ctx, func(tx pgx.Tx) error { return a.listReceipts(ctx, tx, f) })
 		},
 	}
+	f.register(cmd, "reason", "with-reason")
 	flags := cmd.Flags()
-	flags.StringVar(&f.state, "state", "", "only those in this state, such as failed")
-	flags.StringVar(&f.filter.Transport, "transport", "", "only those of this transport, such as email")
-	flags.StringVar(&f.filter.Recipient, "recipient", "", "only those of this person")
-	flags.StringVar(&f.filter.Event, "event", "", "only those of events of this name, such as orders.created")
-	flags.StringVar(&f.eventID, "event-id", "", "only those of this occurrence")
+	flags.Lookup("with-reason").Usage = "the same as --reason, as retry and the like call it"
 	flags.IntVar(&f.filter.Limit, "limit", 50, "how many, up to 1000")
 	flags.StringVar(&f.before, "before", "", "only those older than this receipt")
 	flags.BoolVar(&f.filter.Expanded, "expanded", false, "show those, too, that became one receipt per recipient")
-	// The flag exists, so that this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(stateNames(), cobra.ShellCompDirectiveNoFileComp))
+	flags.BoolVar(&f.all, "all", false, "list them all, without a limit")
+	flags.BoolVar(&f.csv, "csv", false, "write CSV, with a line of column names")
 	return cmd
 }
 
-func stateNames() []string {
-	names := []string{}
-	for _, s := range receipts.States() {
-		names = append(names, string(s))
-	}
-	return names
-}
-
-func (f *listFlags) validate() error {
-	if f.state != "" && !slices.Contains(stateNames(), f.state) {
-		return usagef("--state %q is unknown (one of %s)", f.state, strings.Join(stateNames(), ", "))
-	}
+func (f *listFlags) validate(cmd *cobra.Command, json bool) error {
 	if f.filter.Limit < 1 || f.filter.Limit > maxList {
 		return usagef("--limit %d is out of range (1 to %d)", f.filter.Limit, maxList)
 	}
-	f.filter.State = receipts.State(f.state)
-	return nil
+	if f.all && cmd.Flags().Changed("limit") {
+		return usagef("--all and --limit exclude each other")
+	}
+	if f.csv && json {
+		return usagef("--csv and --json exclude each other")
+	}
+	return f.filterFlags.validate(cmd)
 }
 
 // find makes whole ids of short ones.
 func (f *listFlags) find(ctx context.Context, db receipts.DB, store *receipts.Store) error {
-	for _, id := range []struct {
-		text string
-		find func(context.Context, receipts.DB, string) (uuid.UUID, error)
-		into **uuid.UUID
-	}{
-		{f.eventID, store.FindEvent, &f.filter.EventID},
-		{f.before, store.FindReceipt, &f.filter.Before},
-	} {
-		if id.text == "" {
-			continue
-		}
-		found, err := id.find(ctx, db, strings.ToLower(id.text))
+	if f.before != "" {
+		before, err := store.FindReceipt(ctx, db, strings.ToLower(f.before))
 		if err != nil {
 			return err
 		}
-		*id.into = &found
+		f.filter.Before = &before
+	}
+	return f.filterFlags.find(ctx, db, store)
+}
+
+func (a *app) listReceipts(ctx context.Context, db receipts.DB, f listFlags) error {
+	store := receipts.New(nil)
+	if err := f.find(ctx, db, store); err != nil {
+		return err
+	}
+	pages := 0
+	printPage := func(page []receipts.Receipt) error {
+		pages++
+		if f.csv {
+			return a.printReceiptsCSV(page, pages == 1)
+		}
+		return a.printReceiptPage(page, pages == 1)
+	}
+	if f.all {
+		if err := store.EachPage(ctx, db, f.filter, printPage); err != nil || pages > 0 {
+			return err
+		}
+		return printPage(nil)
+	}
+	list, err := store.List(ctx, db, f.filter)
+	if err != nil {
+		return err
+	}
+	if err := printPage(list); err != nil {
+		return err
+	}
+	if len(list) == f.filter.Limit {
+		last := list[len(list)-1].ID
+		token := short(last)
+		if f.csv || a.json {
+			token = last.String()
+		}
+		a.say("there may be more (go on with --before %s)", token)
 	}
 	return nil
 }
 
-func (a *app) printReceipts(list []receipts.Receipt) error {
+func (a *app) printReceipts(list []receipts.Receipt) error { return a.printReceiptPage(list, true) }
+
+// printReceiptPage writes the names of the columns on the first page only.
+func (a *app) printReceiptPage(list []receipts.Receipt, first bool) error {
+	header := []string{"id", "state", "reason", "channel", "recipient", "attempts", "created", "next", "event"}
+	if !first {
+		header = nil
+	}
 	return printRows(a, list, listing[receipts.Receipt]{
-		header: []string{"id", "state", "reason", "channel", "recipient", "attempts", "created", "next", "event"},
+		header: header,
 		none:   "no receipt matches",
 		cells: func(r receipts.Receipt) []any {
 			return []any{
@@ -132,4 +148,22 @@ func recipientOf(r receipts.Receipt) string {
 		return r.Recipient
 	}
 	return orDash(r.Address)
+}
+
+// findReceipts makes whole ids of short ones.
+func findReceipts(ctx context.Context, db receipts.DB, store *receipts.Store, texts []string) ([]uuid.UUID, error) {
+	ids := make([]uuid.UUID, len(texts))
+	for i, text := range texts {
+		id, err := store.FindReceipt(ctx, db, strings.ToLower(text))
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// stateText is a state and its reason, as people see them.
+func stateText(s receipts.State, r receipts.Reason) string {
+	return fmt.Sprintf("%s%s", s, inBrackets(string(r)))
 }

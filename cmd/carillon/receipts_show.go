@@ -15,18 +15,20 @@ import (
 type shownReceipt struct {
 	Event *receipts.Event `json:"event"`
 	*receipts.Account
-	Content *receipts.Body `json:"content,omitempty"`
+	Operations []receipts.ReceiptOperation `json:"operations"`
+	Content    *receipts.Body              `json:"content,omitempty"`
 }
 
 func newReceiptsShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one receipt from its event to its end",
-		Long: `Show one receipt: its event, what each rule decided and by which row, every attempt, what it says, and when it
-is due next. ID is a whole id or its last eight hex digits.
+		Long: `Show one receipt: its event, what each rule decided and by which row, every attempt, what operators did to it,
+what it says, and when it is due next. ID is a whole id or its last eight hex digits.
 
 JSON: {"event": {…}, "receipt": {…}, "decisions": [{"decided_at": …, "verdicts": [{"rule": …, "verdict": …,
 "reason": …, "row": {"table": …, …}, "detail": …}]}], "attempts": [{…}], "rendered_at": …,
+"operations": [{"id": …, "action": …, "operator": …, "reason": …, "left_state": …, "left_reason": …, …}],
 "content": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …}}`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,13 +65,21 @@ func findShown(ctx context.Context, db receipts.DB, text string) (*shownReceipt,
 	if err != nil {
 		return nil, err
 	}
-	return &shownReceipt{Event: event, Account: account, Content: body}, nil
+	operations, err := store.Operations(ctx, db, id)
+	if err != nil {
+		return nil, err
+	}
+	return &shownReceipt{Event: event, Account: account, Operations: operations, Content: body}, nil
 }
 
 func (a *app) narrateReceipt(s *shownReceipt) string {
 	n := &narrator{app: a}
 	n.event(s.Event)
 	n.account(s.Account)
+	for _, o := range s.Operations {
+		n.line(1, "operator  %s: %s by %s, from %s: %s", when(o.CreatedAt), string(o.Action), o.Operator,
+			stateText(o.LeftState, o.LeftReason), o.Reason)
+	}
 	if s.Content == nil {
 		n.line(1, "content   none stored")
 		return n.String()

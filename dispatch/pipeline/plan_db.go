@@ -40,21 +40,27 @@ func (db forgivingDB) Query(ctx context.Context, sql string, args ...any) (pgx.R
 		return nil, err
 	}
 	rows, err := savepoint.Query(ctx, sql, args...)
-	guarded := &forgivenRows{Rows: rows, savepoint: savepoint, ctxFunc: func() context.Context { return context.WithoutCancel(ctx) }}
+	ctx = context.WithoutCancel(ctx)
 	if err != nil {
-		guarded.Close()
+		_ = savepoint.Rollback(ctx)
 		return nil, err
 	}
-	return guarded, nil
+	return &forgivenRows{Rows: rows, endFunc: func(err error) error {
+		if err != nil {
+			_ = savepoint.Rollback(ctx)
+			return err
+		}
+		return savepoint.Commit(ctx)
+	}}, nil
 }
 
 // forgivenRows end their savepoint when they are read or closed.
 type forgivenRows struct {
 	pgx.Rows
-	savepoint pgx.Tx
-	ctxFunc   func() context.Context
-	ended     bool
-	err       error
+	// endFunc releases the savepoint, or rolls back to it after an error, which it returns.
+	endFunc func(error) error
+	ended   bool
+	err     error
 }
 
 // Next ends the savepoint after the last row.
@@ -66,18 +72,14 @@ func (r *forgivenRows) Next() bool {
 	return false
 }
 
-// Close ends the savepoint: it is released if the query went well, else rolled back to.
+// Close ends the savepoint.
 func (r *forgivenRows) Close() {
 	r.Rows.Close()
 	if r.ended {
 		return
 	}
 	r.ended = true
-	if r.err = r.Rows.Err(); r.err != nil {
-		_ = r.savepoint.Rollback(r.ctxFunc())
-		return
-	}
-	r.err = r.savepoint.Commit(r.ctxFunc())
+	r.err = r.endFunc(r.Rows.Err())
 }
 
 // Err is the query's error, or that of ending its savepoint.

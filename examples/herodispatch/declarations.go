@@ -72,6 +72,15 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 			},
 		},
 		{
+			Name: "in_progress", On: []dispatch.Action{MarkInProgress},
+			Category: News,
+			Channels: []dispatch.Channel{{Transport: transports.InApp, Audience: "reporter"}},
+			Content: dispatch.Content{
+				Title:   "Help is there",
+				Message: "It has come to {{ location }} and is at work.",
+			},
+		},
+		{
 			Name: "resolved", On: []dispatch.Action{MarkResolved},
 			Category: News, NotificationType: dispatch.Success,
 			Channels: []dispatch.Channel{
@@ -93,6 +102,10 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 					Title:   "You can go home",
 					Message: "The {{ type }} at {{ location }} is closed, and you are free.",
 				}},
+				{Transport: transports.InApp, Audience: "reporter", Content: dispatch.Content{
+					Title:   "Your report is closed",
+					Message: "The {{ type }} at {{ location }} is behind us. Call again if it is not.",
+				}},
 			},
 			Content: dispatch.Content{
 				Title:   "Closed: {{ type }} at {{ location }}",
@@ -102,7 +115,13 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 		{
 			Name: "reopened", On: []dispatch.Action{Reopen},
 			Category: News, NotificationType: dispatch.Warning,
-			Channels: []dispatch.Channel{{Transport: transports.InApp, Audience: "dispatchers"}},
+			Channels: []dispatch.Channel{
+				{Transport: transports.InApp, Audience: "dispatchers"},
+				{Transport: transports.InApp, Audience: "reporter", Content: dispatch.Content{
+					Title:   "We look at it again",
+					Message: "Your report of the {{ type }} at {{ location }} is open again.",
+				}},
+			},
 			Content: dispatch.Content{
 				Title:   "Open again: {{ type }} at {{ location }}",
 				Message: "{{ actor | default \"Somebody\" }} reopened it: {{ description | truncate 200 }}",
@@ -111,23 +130,49 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 	},
 }
 
-// Heroes tell the dispatchers on whom they can count.
+// Heroes tell the dispatchers on whom they can count, and heroes what was decided about them. Registering a hero and
+// writing something down about one are no news to anybody, so those actions have no event.
 var Heroes = dispatch.Resource[HeroEvent]{
 	Name:    "heroes",
 	KeyFunc: func(h HeroEvent) string { return h.ID },
 	Actions: []dispatch.Action{Register, Update, MarkDispatched, MarkAvailable, MarkUnavailable, ReturnToDuty},
 	Audiences: map[string]dispatch.Audience{
+		"hero":        dispatch.Person(func(h HeroEvent) string { return h.ID }),
 		"dispatchers": dispatchers,
 	},
-	Events: []dispatch.Event[HeroEvent]{{
-		Name: "duty_changed", On: []dispatch.Action{MarkUnavailable, ReturnToDuty},
-		Category: Roster,
-		Channels: []dispatch.Channel{{Transport: transports.InApp, Audience: "dispatchers"}},
-		Content: dispatch.Content{
-			Title:   "{{ alias }} is {{ status }}",
-			Message: "{{ if location }}Last seen at {{ location }}.{{ else }}Nobody knows where.{{ end }}",
+	Events: []dispatch.Event[HeroEvent]{
+		{
+			Name: "duty_changed", On: []dispatch.Action{MarkUnavailable, ReturnToDuty},
+			Category: Roster,
+			Channels: []dispatch.Channel{
+				{Transport: transports.InApp, Audience: "dispatchers"},
+				{Transport: transports.InApp, Audience: "hero", Content: dispatch.Content{
+					Title:   `{{ if eq status "available" }}Welcome back{{ else }}You are off the roster{{ end }}`,
+					Message: `{{ if eq status "available" }}You can be called again.{{ else }}Nobody will call you until you return.{{ end }}`,
+				}},
+			},
+			Content: dispatch.Content{
+				Title:   "{{ alias }} is {{ status }}",
+				Message: "{{ if location }}Last seen at {{ location }}.{{ else }}Nobody knows where.{{ end }}",
+			},
 		},
-	}},
+		{
+			// Only by hand: who is assigned, unassigned or released hears of that.
+			Name: "moved", On: []dispatch.Action{MarkDispatched, MarkAvailable},
+			Category: Roster,
+			Channels: []dispatch.Channel{
+				{Transport: transports.InApp, Audience: "dispatchers"},
+				{Transport: transports.InApp, Audience: "hero", Content: dispatch.Content{
+					Title:   `{{ if eq status "available" }}You are back{{ else }}You are sent out{{ end }}`,
+					Message: `{{ actor | default "Somebody" }} has written it down by hand. Ask, if you know nothing of it.`,
+				}},
+			},
+			Content: dispatch.Content{
+				Title:   "{{ alias }} is {{ status }}",
+				Message: `{{ actor | default "Somebody" }} has written it down by hand, for no incident.`,
+			},
+		},
+	},
 }
 
 // Assignments tell heroes where they are needed.

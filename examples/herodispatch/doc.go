@@ -7,6 +7,7 @@
 //   - incident.go, hero.go and assignment.go are the domain: plain functions, each through the action hook
 //     [dispatch.Handle.Run], so that a change and its events commit together. An action that is refused leaves neither.
 //   - payload.go is what events carry. It is not what the tables hold: an event is a public promise, a row is not.
+//   - example_test.go shows one action and a refused one, events_test.go who hears of which.
 //   - schema.sql is the application's own Postgres schema. People live there too, and Carillon asks for them by a query.
 //
 // One database may serve several cities. A city is what Carillon calls a tenant.

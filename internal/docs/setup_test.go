@@ -70,7 +70,8 @@ func (p *page) blocks(t *testing.T) []block {
 				b.marker = marker
 			}
 		}
-		for ; b.last < len(p.lines) && p.lines[b.last] != "```"; b.last++ {
+		for b.last < len(p.lines) && p.lines[b.last] != "```" {
+			b.last++
 		}
 		require.Less(t, b.last, len(p.lines), "%s:%d: the fence does not end", p.name, i+1)
 		all = append(all, b)

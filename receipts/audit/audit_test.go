@@ -151,6 +151,24 @@ func TestWhatIsAcceptedTwiceAfterALostAnswerIsAllowed(t *testing.T) {
 	}
 }
 
+func TestAttemptsBeforeAReopeningNoLongerCount(t *testing.T) {
+	t.Parallel()
+	tx := dbtest.Tx(t)
+	const attempts = `
+		INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class)
+		SELECT id, n, now(), now(), 'refused', 'transient' FROM carillon.receipts, generate_series(1, 3) n WHERE channel = 'audit'`
+	plant(t, tx, attempts)
+	require.Equal(t, "I9", short(t, tx)[0].Check)
+	_, err := tx.Exec(t.Context(), `
+		WITH o AS (
+		  INSERT INTO carillon.operations (id, action, operator, reason, filter, matched)
+		  VALUES (carillon.uuid7(), 'reopen', 'ada', 'test', '{}', 1) RETURNING id)
+		INSERT INTO carillon.operation_receipts (operation_id, receipt_id, left_state, tries)
+		SELECT o.id, r.id, 'failed', 3 FROM o, carillon.receipts r WHERE r.channel = 'audit'`)
+	require.NoError(t, err)
+	require.Empty(t, short(t, tx))
+}
+
 func TestAtMostTwentyIDsAreNamed(t *testing.T) {
 	t.Parallel()
 	tx := dbtest.Tx(t)

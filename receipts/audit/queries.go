@@ -99,13 +99,19 @@ SELECT coalesce(r.id, n.id)::text AS id
   FULL JOIN carillon.notifications n ON n.id = r.id
  WHERE r.id IS NULL OR n.id IS NULL` + sqlTail
 
-// sqlMiscounted reads receipts and attempts whole. It finds attempts of no receipt, too.
+// sqlMiscounted reads receipts, attempts and operations whole. It finds attempts of no receipt, too. What was tried before
+// an operator had the receipt retried or reopened no longer counts.
 const sqlMiscounted = sqlHead + `
 SELECT coalesce(r.id, a.receipt_id)::text AS id
   FROM carillon.receipts r
-  FULL JOIN (SELECT receipt_id, count(*) FILTER (WHERE class <> ALL(@free::text[])) AS cost
-               FROM carillon.attempts
-              GROUP BY receipt_id) a ON a.receipt_id = r.id
+  FULL JOIN (SELECT t.receipt_id,
+                    count(*) FILTER (WHERE t.class <> ALL(@free::text[]) AND t.n > coalesce(anew.tries, 0)) AS cost
+               FROM carillon.attempts t
+               LEFT JOIN (SELECT x.receipt_id, max(x.tries) AS tries
+                            FROM carillon.operation_receipts x JOIN carillon.operations o ON o.id = x.operation_id
+                           WHERE o.action IN ('retry', 'reopen')
+                           GROUP BY x.receipt_id) anew ON anew.receipt_id = t.receipt_id
+              GROUP BY t.receipt_id) a ON a.receipt_id = r.id
  WHERE r.id IS NULL OR r.attempts <> coalesce(a.cost, 0)` + sqlTail
 
 // sqlUnreasoned reads the receipts whole.
