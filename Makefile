@@ -27,8 +27,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## send a first notification, with nothing installed and nothing leaving the machine
-	@go run ./cmd/carillon demo
+demo: build ## play a day of notifications, with nothing installed and nothing leaving the machine
+	@bin/carillon demo
 
 .PHONY: test
 test: vet lint arch ## everything a change must pass; PACKAGES=./receipts narrows the tests

@@ -153,7 +153,7 @@ func (s *demoStage) emergency(desk *herodispatch.App) []demoScene {
 			_, err := desk.AssignHero(ctx, incident.ID, first.HeroID)
 			var booked *herodispatch.BookedError
 			if !errors.As(err, &booked) {
-				return fmt.Errorf("a hero was sent out twice, or refused for another reason: %w", err)
+				return errors.Join(errors.New("a hero was sent out twice, or refused for another reason"), err)
 			}
 			return nil
 		}},
