@@ -13,4 +13,6 @@
 // A receipt that a stage settles takes no part in the later ones. Functions of the application and transports may
 // fail or panic; that costs their own receipt a try and harms no other. An error of the database ends the run, and
 // the lease brings the receipts back.
+//
+// A [Planner] runs the same stages up to the render over an emit that it rolls back: who would get what, and why.
 package pipeline

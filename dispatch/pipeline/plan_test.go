@@ -274,22 +274,27 @@ func TestWhatFailsInAPlanHarmsNoOther(t *testing.T) {
 		r.Audiences["panicking"] = dispatch.People(func(order) []string { panic("secret") })
 		r.Audiences["failing"] = dispatch.SQL("SELECT id FROM no_such_table")
 		r.Audiences["dividing"] = dispatch.SQL("SELECT n / (n - 2) FROM generate_series(1, 3) n")
-		r.Audiences["careless"] = dispatch.AudienceFunc(func(ctx context.Context, db dispatch.Querier, _ order) ([]dispatch.Recipient, error) {
-			rows, err := db.Query(ctx, "SELECT 'ann'")
-			if err != nil {
-				return nil, err
-			}
-			var found []dispatch.Recipient
-			for rows.Next() { // and no Close
-				var id string
-				if err := rows.Scan(&id); err != nil {
+		for name, query := range map[string]string{
+			"careless": "SELECT 'ann'", "crashing": "SELECT (n / (n - 2))::text FROM generate_series(1, 3) n",
+		} {
+			r.Audiences[name] = dispatch.AudienceFunc(func(ctx context.Context, db dispatch.Querier, _ order) ([]dispatch.Recipient, error) {
+				rows, err := db.Query(ctx, query)
+				if err != nil {
 					return nil, err
 				}
-				found = append(found, dispatch.Recipient{ID: id})
-			}
-			return found, rows.Err()
-		})
-	}, emailTo("panicking"), emailTo("failing"), emailTo("dividing"), emailTo("careless"), emailTo("user"))
+				var found []dispatch.Recipient
+				for rows.Next() { // and no Close
+					var id string
+					if err := rows.Scan(&id); err != nil {
+						return nil, err
+					}
+					found = append(found, dispatch.Recipient{ID: id})
+				}
+				return found, rows.Err()
+			})
+		}
+	}, emailTo("panicking"), emailTo("failing"), emailTo("dividing"), emailTo("crashing"), emailTo("careless"),
+		emailTo("user"))
 	p := setupPlans(t, r)
 	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{r}, Categories: []dispatch.Category{{Name: "orders"}}})
 	require.NoError(t, err)
@@ -298,12 +303,12 @@ func TestWhatFailsInAPlanHarmsNoOther(t *testing.T) {
 	plan := p.plan(t, numbered("bob"), nil)
 	require.Equal(t, []string{
 		"email.panicking to : retry(retry)", "email.failing to : retry(retry)", "email.dividing to : retry(retry)",
-		"email.careless to ann at ann@example.com: send", "email.user to bob at bob@example.com: send",
+		"email.crashing to : retry(retry)", "email.careless to ann at ann@example.com: send", "email.user to bob at bob@example.com: send",
 	}, outcomes(plan))
 	require.Contains(t, plan.Recipients[0].Detail, "the resolver panicked with a string")
 	require.Contains(t, plan.Recipients[1].Detail, "no_such_table")
 	require.Contains(t, plan.Recipients[2].Detail, "division by zero")
-	require.Equal(t, 3, plan.Troubles())
+	require.Equal(t, 4, plan.Troubles())
 	require.Contains(t, log.String(), "panic contained")
 	require.NotContains(t, log.String(), "secret")
 
