@@ -117,7 +117,9 @@ func TestAnOperationNeedsWhoAndWhyAndToBeStarted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, op := range []receipts.Operation{
-		{}, {Action: "erase", Operator: "ann", Reason: "x"}, {Action: receipts.ActionRetry, Reason: "x"},
+		{},
+		{Action: "erase", Operator: "ann", Reason: "x"},
+		{Action: receipts.ActionRetry, Reason: "x"},
 		{Action: receipts.ActionRetry, Operator: "ann"},
 	} {
 		_, err := b.store.StartOperation(b.ctx(), b.db, op)
