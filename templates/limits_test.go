@@ -55,10 +55,11 @@ func TestExecuteLimitsValues(t *testing.T) {
 	}
 	data["map"] = keys
 	for source, want := range map[string]error{
-		`{{ $s := "xx" }}{{ range x }}{{ $s = print $s $s }}{{ end }}`:          templates.ErrTooLarge,
-		`{{ $s := "xx" }}{{ range x }}{{ $s = printf "%s%s" $s $s }}{{ end }}`:  templates.ErrTooLarge,
-		`{{ $s := "%%" }}{{ range x }}{{ $s = $s | urlquery }}{{ end }}`:        nil, // 2 characters more each time.
-		`{{ $s := "%%" }}{{ range x }}{{ $s = printf "%q" $s }}{{ end }}`:       templates.ErrTooLarge,
+		`{{ $s := "xx" }}{{ range x }}{{ $s = print $s $s }}{{ end }}`:         templates.ErrTooLarge,
+		`{{ $s := "xx" }}{{ range x }}{{ $s = printf "%s%s" $s $s }}{{ end }}`: templates.ErrTooLarge,
+		`{{ $s := "%%" }}{{ range x }}{{ $s = $s | urlquery }}{{ end }}`:       nil, // 2 characters more each time.
+		`{{ $s := "%%" }}{{ range x }}{{ $s = printf "%q" $s }}{{ end }}`:      templates.ErrTooLarge,
+
 		`{{ $s := join "" bigs }}`:                                              templates.ErrTooLarge,
 		`{{ range x }}{{ $s := join "" $.parts }}{{ end }}`:                     templates.ErrTooManySteps,
 		`{{ range x }}{{ range $.map }}{{ break }}{{ end }}{{ end }}`:           templates.ErrTooManySteps,
