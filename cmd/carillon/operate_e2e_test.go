@@ -107,11 +107,12 @@ func TestRedriveSendsExactlyWhatFailedOnceEach(t *testing.T) {
 
 	broken.Store(false)
 	choice := []string{"retry", "--state", "failed", "--with-reason", "exhausted", "--error", "451 4.3.0", "--since", "1h"}
-	status, done, words := s.operate(t, choice...)
+	status, none, words := s.operate(t, choice...)
 	require.Equal(t, 2, status)
+	require.Zero(t, none.Matched)
 	require.Contains(t, words, "nobody is here to be asked whether to retry 200 receipts")
 	require.Empty(t, s.sink.Messages())
-	status, done, words = s.operate(t, append(choice, "--yes")...)
+	status, done, words := s.operate(t, append(choice, "--yes")...)
 	require.Equal(t, []any{0, n, n, 0}, []any{status, done.Matched, done.Changed, done.Skipped}, words)
 
 	s.await(t, fmt.Sprintf(`SELECT count(*) = %d FROM carillon.receipts WHERE state = 'sent'`, n))
