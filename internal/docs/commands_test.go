@@ -83,6 +83,8 @@ func argumentsOf(usage string, path int) int {
 	words := strings.Fields(usage)[1+path:]
 	for i := 0; i < len(words); i++ {
 		switch {
+		case strings.HasSuffix(words[i], "…]"): // As many as one likes.
+			n += 100
 		case strings.HasPrefix(words[i], "["):
 		case strings.HasPrefix(words[i], "--"):
 			i++
