@@ -20,25 +20,78 @@ $fn$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
+CREATE FUNCTION carillon.slot_lock(slot text) RETURNS boolean
+LANGUAGE sql VOLATILE
+AS $fn$
+  -- A NOTIFY in every transaction would serialise commits. One per set of lanes and 10 ms is enough: a try-lock on the
+  -- slot decides who speaks, nobody waits, and the worker's second look and its poll catch whoever was silenced. A
+  -- transaction speaks once, at its end; without that a long one would fill the server's lock table slot by slot.
+  SELECT CASE WHEN slot IS NULL OR strpos(coalesce(current_setting('carillon.woken', true), ''), slot) > 0 THEN false
+              ELSE pg_try_advisory_xact_lock(7341,
+                     hashtext(slot) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int) END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.announce(slot text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+  -- The same notification twice in one transaction is sent once.
+  PERFORM pg_notify('carillon.river_insert', jsonb_build_object('queue', lane)::text)
+    FROM unnest(string_to_array(trim(slot, '<>'), '/')) lane;
+  PERFORM set_config('carillon.woken', coalesce(current_setting('carillon.woken', true), '') || slot, true);
+END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
 CREATE FUNCTION carillon.wake(lanes text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-DECLARE
-  lane text;
-  -- The same event names the same lanes in the same order.
-  slot text := '<' || array_to_string(lanes, '/') || '>';
-  woken text := coalesce(current_setting('carillon.woken', true), '');
 BEGIN
-  -- A NOTIFY in every transaction would serialise commits. One per set of lanes and 10 ms is enough: a try-lock on the
-  -- slot decides who speaks, nobody waits, and the worker's second look and its poll catch whoever was silenced. A
-  -- transaction speaks once, at its end; without that a long one would fill the server's lock table slot by slot.
-  IF strpos(woken, slot) = 0 AND pg_try_advisory_xact_lock(7341,
-       hashtext(slot) # (extract(epoch FROM clock_timestamp()) * 100)::bigint::bit(32)::int) THEN
-    FOREACH lane IN ARRAY lanes LOOP
-      PERFORM pg_notify('carillon.river_insert', jsonb_build_object('queue', lane)::text);
-    END LOOP;
-    PERFORM set_config('carillon.woken', woken || slot, true);
+  IF carillon.slot_lock('<' || array_to_string(lanes, '/') || '>') THEN
+    PERFORM carillon.announce('<' || array_to_string(lanes, '/') || '>');
+  END IF;
+END
+$fn$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION carillon.check_emit(data jsonb, options jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+  unknown jsonb;
+BEGIN
+  IF data IS NULL OR jsonb_typeof(data) <> 'object' THEN
+    RAISE EXCEPTION 'event data is not a JSON object' USING ERRCODE = 'CN004';
+  END IF;
+  IF octet_length(data::text) > 262144 THEN
+    RAISE EXCEPTION 'event data is larger than 256 KiB' USING ERRCODE = 'CN004',
+      HINT = 'emit a reference and look the rest up when rendering';
+  END IF;
+  IF jsonb_typeof(options) <> 'object' THEN
+    RAISE EXCEPTION 'emit options are not a JSON object' USING ERRCODE = 'CN003';
+  END IF;
+  unknown := options - '{tenant,actor,idempotency_key,at,resource_type,resource_id,priority,trace}'::text[];
+  IF unknown <> '{}' THEN
+    RAISE EXCEPTION 'unknown emit option: %', (SELECT string_agg(key, ', ') FROM jsonb_object_keys(unknown) key)
+      USING ERRCODE = 'CN003',
+      HINT = 'options are tenant, actor, idempotency_key, at, resource_type, resource_id, priority, trace';
+  END IF;
+  -- An infinite time could be stored, but not be read by a worker, who would be stopped by it.
+  IF NOT (options ->> 'at')::timestamptz >= '0001-01-01 00:00:00Z' OR NOT (options ->> 'at')::timestamptz < '10000-01-01 00:00:00Z' THEN
+    RAISE EXCEPTION 'emit option at is outside the years 1 to 9999' USING ERRCODE = 'CN003';
+  END IF;
+  IF EXISTS (SELECT FROM jsonb_each_text(options) o WHERE octet_length(o.value) > 255) THEN
+    RAISE EXCEPTION 'an emit option is longer than 255 bytes' USING ERRCODE = 'CN003';
+  END IF;
+  IF options ->> 'priority' NOT IN ('', 'critical', 'default', 'bulk') THEN
+    RAISE EXCEPTION 'unknown priority' USING ERRCODE = 'CN003', HINT = 'one of critical, default, bulk';
   END IF;
 END
 $fn$;
@@ -52,66 +105,34 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 #variable_conflict use_column
--- What is checked and taken apart here is written as plain expressions: each SELECT would cost an executor of its own.
+-- An expression of plpgsql is made ready anew in every transaction, and this function is called in most of the
+-- application's. So the usual call evaluates few: one that finds nothing to look into, one statement, two results.
 DECLARE
-  o_tenant text := coalesce(emit_event.options ->> 'tenant', '');
-  o_actor text := nullif(emit_event.options ->> 'actor', '');
-  o_key text := nullif(emit_event.options ->> 'idempotency_key', '');
-  o_at timestamptz := emit_event.options ->> 'at';
-  o_resource_type text := nullif(emit_event.options ->> 'resource_type', '');
-  o_resource_id text := nullif(emit_event.options ->> 'resource_id', '');
-  o_priority text := nullif(emit_event.options ->> 'priority', '');
-  o_trace text := nullif(emit_event.options ->> 'trace', '');
-  unknown jsonb;
-  override smallint;
-  inserted integer;
-  lanes text[];
+  slot text;
+  speaks boolean;
 BEGIN
-  duplicate := false;
-  conflict := false;
-  IF data IS NULL OR jsonb_typeof(data) <> 'object' THEN
-    RAISE EXCEPTION 'event data is not a JSON object' USING ERRCODE = 'CN004';
-  END IF;
-  IF octet_length(data::text) > 262144 THEN
-    RAISE EXCEPTION 'event data is larger than 256 KiB' USING ERRCODE = 'CN004',
-      HINT = 'emit a reference and look the rest up when rendering';
-  END IF;
-  IF jsonb_typeof(emit_event.options) <> 'object' THEN
-    RAISE EXCEPTION 'emit options are not a JSON object' USING ERRCODE = 'CN003';
-  END IF;
-  unknown := emit_event.options
-    - '{tenant,actor,idempotency_key,at,resource_type,resource_id,priority,trace}'::text[];
-  IF unknown <> '{}' THEN
-    RAISE EXCEPTION 'unknown emit option: %', (SELECT string_agg(key, ', ') FROM jsonb_object_keys(unknown) key)
-      USING ERRCODE = 'CN003',
-      HINT = 'options are tenant, actor, idempotency_key, at, resource_type, resource_id, priority, trace';
-  END IF;
-  -- An infinite time could be stored, but not be read by a worker, who would be stopped by it.
-  IF NOT o_at >= '0001-01-01 00:00:00Z' OR NOT o_at < '10000-01-01 00:00:00Z' THEN
-    RAISE EXCEPTION 'emit option at is outside the years 1 to 9999' USING ERRCODE = 'CN003';
-  END IF;
-  IF greatest(octet_length(o_tenant), octet_length(o_actor), octet_length(o_resource_type), octet_length(o_resource_id),
-              octet_length(o_trace), octet_length(o_key)) > 255 THEN
-    RAISE EXCEPTION 'an emit option is longer than 255 bytes' USING ERRCODE = 'CN003';
-  END IF;
-  IF o_priority IS NOT NULL THEN
-    override := CASE o_priority WHEN 'critical' THEN 1 WHEN 'default' THEN 2 WHEN 'bulk' THEN 3 END;
-    IF override IS NULL THEN
-      RAISE EXCEPTION 'unknown priority' USING ERRCODE = 'CN003', HINT = 'one of critical, default, bulk';
-    END IF;
+  IF (CASE WHEN jsonb_typeof(data) = 'object' AND jsonb_typeof(emit_event.options) = 'object'
+           THEN octet_length(data::text) <= 262144 AND octet_length(emit_event.options::text) <= 255
+                AND emit_event.options - '{tenant,actor,idempotency_key,resource_type,resource_id,trace}'::text[] = '{}'
+      END) IS NOT TRUE THEN
+    PERFORM carillon.check_emit(data, options);
   END IF;
 
-  event_id := carillon.uuid7();
   WITH ev AS (
     INSERT INTO carillon.events (id, tenant, name, resource_type, resource_id, actor, data, idempotency_key, at, trace)
-    VALUES (event_id, o_tenant, emit_event.name, o_resource_type, o_resource_id, o_actor,
-            emit_event.data, o_key, o_at, o_trace)
+    VALUES (carillon.uuid7(), coalesce(emit_event.options ->> 'tenant', ''), emit_event.name,
+            nullif(emit_event.options ->> 'resource_type', ''), nullif(emit_event.options ->> 'resource_id', ''),
+            nullif(emit_event.options ->> 'actor', ''), emit_event.data,
+            nullif(emit_event.options ->> 'idempotency_key', ''), (emit_event.options ->> 'at')::timestamptz,
+            nullif(emit_event.options ->> 'trace', ''))
     ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING id, tenant),
+    RETURNING id, tenant, at),
   ch AS MATERIALIZED (
     SELECT ev.id AS event_id, ev.tenant, c.channel, c.transport, c.audience,
-           coalesce(override, c.priority, 2::smallint) AS priority,
-           greatest(coalesce(o_at, now()), now()) AS due,
+           coalesce(CASE emit_event.options ->> 'priority'
+                      WHEN 'critical' THEN 1::smallint WHEN 'default' THEN 2::smallint WHEN 'bulk' THEN 3::smallint END,
+                    c.priority, 2::smallint) AS priority,
+           greatest(ev.at, now()) AS due,
            c.delay, c.expires_after,
            carillon.uuid7() AS id,
            nextval('carillon.river_job_id_seq') AS job_id
@@ -132,27 +153,28 @@ BEGIN
     SELECT job_id, jsonb_build_object('receipt', id), 'carillon_receipt', 25, priority,
            carillon.lane(transport, priority), due,
            CASE WHEN due > now() THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
-      FROM ch)
-  SELECT (SELECT count(*) FROM ev), (SELECT array_agg(carillon.lane(transport, priority)) FROM ch WHERE due <= now())
-    INTO inserted, lanes;
+      FROM ch),
+  w AS MATERIALIZED (
+    SELECT '<' || string_agg(carillon.lane(transport, priority), '/') || '>' AS slot FROM ch WHERE due <= now())
+  SELECT ev.id, false, false, w.slot, carillon.slot_lock(w.slot)
+    INTO event_id, duplicate, conflict, slot, speaks
+    FROM ev, w;
 
-  IF inserted = 0 THEN
+  IF speaks THEN
+    PERFORM carillon.announce(slot);
+  ELSIF event_id IS NULL THEN
     -- The key is taken. A statement of its own, so that it sees a winner that committed while we waited.
-    SELECT e.id, NOT (e.name = emit_event.name AND e.data = emit_event.data
-                      AND e.resource_type IS NOT DISTINCT FROM o_resource_type
-                      AND e.resource_id IS NOT DISTINCT FROM o_resource_id
-                      AND e.at IS NOT DISTINCT FROM o_at)
-      INTO event_id, conflict
+    SELECT e.id, same, NOT same INTO event_id, duplicate, conflict
       FROM carillon.events e
-     WHERE e.tenant = o_tenant AND e.idempotency_key = o_key;
+     CROSS JOIN LATERAL (SELECT e.name = emit_event.name AND e.data = emit_event.data
+                            AND e.resource_type IS NOT DISTINCT FROM nullif(emit_event.options ->> 'resource_type', '')
+                            AND e.resource_id IS NOT DISTINCT FROM nullif(emit_event.options ->> 'resource_id', '')
+                            AND e.at IS NOT DISTINCT FROM (emit_event.options ->> 'at')::timestamptz AS same) s
+     WHERE e.tenant = coalesce(emit_event.options ->> 'tenant', '')
+       AND e.idempotency_key = emit_event.options ->> 'idempotency_key';
     IF NOT FOUND THEN
       RAISE EXCEPTION 'the event with that idempotency key was removed meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
-    duplicate := NOT conflict;
-    RETURN;
-  END IF;
-  IF lanes IS NOT NULL THEN
-    PERFORM carillon.wake(lanes);
   END IF;
 END
 $fn$;
@@ -246,6 +268,9 @@ DROP FUNCTION carillon.emit_row() CASCADE;
 DROP FUNCTION carillon.try_emit(text, jsonb, jsonb);
 DROP FUNCTION carillon.emit(text, jsonb, jsonb);
 DROP FUNCTION carillon.emit_event(text, jsonb, jsonb, jsonb);
+DROP FUNCTION carillon.check_emit(jsonb, jsonb);
 DROP FUNCTION carillon.wake(text[]);
+DROP FUNCTION carillon.announce(text);
+DROP FUNCTION carillon.slot_lock(text);
 DROP FUNCTION carillon.lane(text, smallint);
 DROP TABLE carillon.emit_failures;
