@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,6 +67,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 		JobTimeout:                  -1,
 		RescueStuckJobsAfter:        5 * time.Minute,
 		CompletedJobRetentionPeriod: 10 * time.Minute,
+		ReindexerIndexNames:         indexes(),
 		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
 	})
 	if err != nil {
@@ -106,4 +108,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	stop()
 	return group.Wait()
+}
+
+// indexes are those of River's that our migrations leave in place, for River to rebuild now and then.
+func indexes() []string {
+	return slices.DeleteFunc(river.ReindexerIndexNamesDefault(), func(name string) bool {
+		return name == "river_job_args_index" || name == "river_job_metadata_index"
+	})
 }
