@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/internal/failpoint"
 )
 
 // Limits of an emit, checked before the first statement.
@@ -166,6 +168,7 @@ func (c *call) query(ctx context.Context, s session) (Emitted, error) {
 	if err := s.rowFunc(ctx, c.sql, c.args, &id, &emitted.Duplicate, &conflict); err != nil {
 		return Emitted{}, fmt.Errorf("emit %s: %w", c.event, err)
 	}
+	failpoint.Pass(failpoint.E1, c.event)
 	parsed, err := uuid.Parse(id)
 	if err != nil {
 		return Emitted{}, fmt.Errorf("emit %s: read the event's id: %w", c.event, err)

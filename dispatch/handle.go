@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/internal/failpoint"
 )
 
 // Handle emits the events of one resource, typed by its payload. It is safe for concurrent use.
@@ -42,8 +44,10 @@ func (h *Handle[T]) Run(ctx context.Context, db Beginner, action Action, act fun
 			return err
 		}
 		_, err = h.TriggerTx(ctx, tx, action, payload, opts)
+		failpoint.Pass(failpoint.E2)
 		return err
 	})
+	failpoint.Pass(failpoint.E3)
 	return payload, err
 }
 

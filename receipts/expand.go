@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/internal/failpoint"
 )
 
 // Child is one recipient of an expansion.
@@ -39,11 +41,12 @@ func (s *Store) Expand(ctx context.Context, db DB, token, root uuid.UUID, chunk 
 		}
 	}
 	var roots, woken int
-	err := db.QueryRow(ctx, sqlExpandChunk, pgx.StrictNamedArgs{
+	row := db.QueryRow(ctx, sqlExpandChunk, pgx.StrictNamedArgs{
 		"token": token, "root": root, "cursor": keys[n-1], "keys": keys,
 		"recipients": recipients, "addresses": addresses, "data": data, "now": s.now(),
-	}).Scan(&roots, &woken)
-	if err != nil {
+	})
+	failpoint.Pass(failpoint.R2)
+	if err := row.Scan(&roots, &woken); err != nil {
 		return fmt.Errorf("expand receipt %s: %w", root, err)
 	}
 	if roots == 0 {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/internal/failpoint"
 )
 
 // Result is where a leased receipt goes next.
@@ -54,6 +56,7 @@ func (s *Store) Record(ctx context.Context, db DB, token uuid.UUID, results []Re
 	if err != nil {
 		return nil, fmt.Errorf("record %d results: %w", len(results), err)
 	}
+	failpoint.Pass(failpoint.S6)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
 		return nil, fmt.Errorf("record %d results: %w", len(results), err)

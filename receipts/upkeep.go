@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/internal/failpoint"
 )
 
 // Renew prolongs leases and returns those that still stand. A token that does not come back is lost for good: its
@@ -20,7 +22,11 @@ func (s *Store) Renew(ctx context.Context, db DB, tokens []uuid.UUID, lease time
 // Reclaim takes receipts from leases that have expired. One that was being sent gets an attempt with an unknown
 // outcome. The receipts wait for another try, or fail as poison once their worker was lost poison times in a row.
 func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]uuid.UUID, error) {
-	return collectIDs(ctx, db, "reclaim expired leases", sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
+	ids, err := collectIDs(ctx, db, "reclaim expired leases", sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
+	if len(ids) > 0 {
+		failpoint.Pass(failpoint.W1)
+	}
+	return ids, err
 }
 
 // Reconcile sets a new alarm for receipts that have been due for longer than grace and whose job is gone, finished,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
+	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -118,6 +119,7 @@ func (r *run) take(ctx context.Context, s stage) error {
 //
 // An error is the database's. The receipts that had no result yet then stay leased until the lease expires.
 func (p *Pipeline) Run(ctx context.Context, db receipts.DB, batch *receipts.Batch) error {
+	failpoint.Pass(failpoint.C1)
 	r := p.begin(db, batch)
 	for _, s := range r.stages() {
 		if err := r.take(ctx, s); err != nil {

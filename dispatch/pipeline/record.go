@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
 )
 
@@ -51,6 +52,7 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Pass(failpoint.S7)
 	for _, result := range r.pending {
 		if !slices.Contains(recorded, result.ID) {
 			r.logger.WarnContext(ctx, "a late result was fenced off",

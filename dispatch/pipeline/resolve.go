@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/carillon-notify/carillon/dispatch/people"
+	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -115,7 +116,9 @@ func (r *run) expand(ctx context.Context, it *item, children []child) error {
 		}
 	}
 	for chunk := range slices.Chunk(rest, expandChunk) {
+		failpoint.Pass(failpoint.R1)
 		err := r.store.Expand(ctx, r.db, r.batch.Token, it.ID, chunk)
+		failpoint.Pass(failpoint.R3)
 		if errors.Is(err, receipts.ErrLeaseLost) {
 			// Cancelled or taken away; the rest of the batch is not concerned.
 			r.drop(it)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -138,6 +139,7 @@ func (r *run) send(ctx context.Context, it *item) {
 	ctx, cancel := context.WithTimeout(ctx, r.sendTimeout)
 	defer cancel()
 	var accepted transports.Result
+	failpoint.Pass(failpoint.S1, it.body.Recipient.Address)
 	err := r.contain(ctx, "transport", it, func() (err error) {
 		accepted, err = r.transports[it.Transport].Send(ctx, it.message())
 		return err
@@ -146,6 +148,7 @@ func (r *run) send(ctx context.Context, it *item) {
 		r.settleFailure(it, transports.Classify(err), started)
 		return
 	}
+	failpoint.Pass(failpoint.S5)
 	r.settleAccepted(it, accepted, started)
 }
 

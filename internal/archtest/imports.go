@@ -12,18 +12,19 @@ var layers = map[string][]string{
 	"inbox":       nil,
 	"migrations":  nil,
 	"preferences": nil,
-	"receipts":    {"transports"},
+	"receipts":    {"transports", "internal/failpoint"},
 	"templates":   nil,
 
 	"receipts/audit": {"receipts", "transports"},
 
 	"transports":               nil,
-	"transports/email":         {"transports"},
+	"transports/email":         {"transports", "internal/failpoint"},
 	"transports/inapp":         {"transports", "inbox"},
 	"transports/transporttest": {"transports"},
 
 	"dispatch": {
 		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",
+		"internal/failpoint",
 	},
 	"dispatch/config":            {"dispatch", "dispatch/people", "transports", "templates"},
 	"dispatch/hook":              nil,
@@ -32,7 +33,7 @@ var layers = map[string][]string{
 	"dispatch/internal/sqltext":  nil,
 	"dispatch/pipeline": {
 		"dispatch", "dispatch/internal/registry", "dispatch/people", "receipts", "preferences", "inbox", "templates",
-		"transports",
+		"transports", "internal/failpoint",
 	},
 	"dispatch/worker": {
 		"dispatch", "dispatch/people", "dispatch/pipeline", "receipts", "migrations", "transports", "preferences",
@@ -47,13 +48,15 @@ var layers = map[string][]string{
 	"internal/dbtest":      {"internal/pgdev", "migrations"},
 	"internal/docs":        nil,
 	"internal/egress":      nil,
+	"internal/failpoint":   nil,
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},
 	"internal/smtpsink":    nil,
 
-	"bench/...":        {"..."},
-	"cmd/carillon/...": {"..."},
-	"examples/...":     {"dispatch", "transports", "dispatch/people", "receipts", "inbox"},
+	"bench/...":              {"..."},
+	"internal/faulttest/...": {"..."},
+	"cmd/carillon/...":       {"..."},
+	"examples/...":           {"dispatch", "transports", "dispatch/people", "receipts", "inbox"},
 }
 
 // checkImports compares every import of ours with the table. Tests may import anything but commands.

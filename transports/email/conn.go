@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
+
+	"github.com/carillon-notify/carillon/internal/failpoint"
 )
 
 // How long the server's replies may take; the one to the finished message is Config.ReplyTimeout.
@@ -158,6 +160,7 @@ func (c *conn) transact(ctx context.Context, l *letter) (string, *failure) {
 	if err := c.client.Rcpt(l.to); err != nil {
 		return "", newFailure(ctx, stageRcpt, err)
 	}
+	failpoint.Pass(failpoint.S2)
 	c.socket.begin(commandTimeout)
 	w, err := c.client.Data()
 	if err != nil {
@@ -170,6 +173,7 @@ func (c *conn) transact(ctx context.Context, l *letter) (string, *failure) {
 	if err != nil {
 		return "", newFailure(ctx, stageBody, err)
 	}
+	failpoint.Pass(failpoint.S3)
 	c.socket.begin(c.settings.ReplyTimeout)
 	if err = w.Close(); err != nil {
 		return c.ended(ctx, err)
