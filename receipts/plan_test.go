@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,13 +21,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// queries are the statements of queries.go by the names of their constants.
+// queries are the package's statements by the names of their constants.
 func queries(t *testing.T) map[string]string {
 	t.Helper()
-	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, "queries.go", nil, 0)
+	names, err := filepath.Glob("queries*.go")
 	require.NoError(t, err)
-	pkg, err := (&types.Config{Importer: importer.Default()}).Check("receipts", set, []*ast.File{file}, nil)
+	set := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		file, err := parser.ParseFile(set, name, nil, 0)
+		require.NoError(t, err)
+		files = append(files, file)
+	}
+	pkg, err := (&types.Config{Importer: importer.Default()}).Check("receipts", set, files, nil)
 	require.NoError(t, err)
 	found := map[string]string{}
 	for _, name := range pkg.Scope().Names() {

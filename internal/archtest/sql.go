@@ -29,15 +29,18 @@ var (
 		`(?i)(?:UPDATE|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?carillon\.receipts\b`)
 )
 
-// checkSQL keeps statements in queries.go, as constants whose names begin with sql, and in migrations. It wants the
-// columns named.
+// sqlHome is where statements stand: one file, or one for each concern where they are many.
+var sqlHome = regexp.MustCompile(`^queries(?:_[a-z]+)?\.go$`)
+
+// checkSQL keeps statements in queries.go and its siblings, as constants whose names begin with sql, and in migrations.
+// It wants the columns named.
 func checkSQL(t *Tree) []Finding {
 	var found []Finding
 	t.all(func(p *pkg, f *file) {
 		if f.test {
 			return
 		}
-		home := path.Base(f.path) == "queries.go"
+		home := sqlHome.MatchString(path.Base(f.path))
 		named := sqlConstants(f)
 		f.literals(func(lit *ast.BasicLit, text string) {
 			isSQL := sqlStart.MatchString(text)
@@ -48,7 +51,7 @@ func checkSQL(t *Tree) []Finding {
 			case !isSQL || p.path == "migrations":
 			case !home:
 				found = append(found, t.finding(f, lit.Pos(), "SQL outside queries.go",
-					"move it to this package's queries.go, as a constant sqlVerbNoun"))
+					"move it to this package's queries.go or queries_CONCERN.go, as a constant sqlVerbNoun"))
 			case !named[lit]:
 				found = append(found, t.finding(f, lit.Pos(), "SQL that is not in a constant named sql…",
 					"declare it as const sqlVerbNoun"))

@@ -1,0 +1,3 @@
+package receipts
+
+const sqlCountSome = `SELECT count(*) FROM carillon.receipts WHERE id = ANY(@ids)` // want

@@ -1,0 +1,73 @@
+package receipts
+
+// Lock order everywhere: lease, then receipts, then jobs, and jobs only with SKIP LOCKED. Every statement re-checks
+// the state it leaves in the UPDATE itself, because a sub-query is judged on the snapshot before a lock wait.
+
+const sqlClaim = `
+WITH j AS MATERIALIZED (
+  SELECT id, (args ->> 'receipt')::uuid AS receipt_id
+    FROM carillon.river_job
+   WHERE state = 'available' AND queue = @lane AND kind = 'carillon_receipt'
+     AND scheduled_at <= coalesce(@now, now())
+   ORDER BY priority, scheduled_at, id
+   LIMIT @more
+     FOR UPDATE SKIP LOCKED),
+t AS MATERIALIZED (
+  SELECT r.id, r.state, r.reason, r.job_id,
+         r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now()) AS claimable,
+         r.state IN ('pending', 'waiting') AND r.due_at > coalesce(@now, now()) AS early
+    FROM carillon.receipts r
+   WHERE r.id IN (SELECT unnest(@own::uuid[]) UNION ALL SELECT receipt_id FROM j)
+     FOR UPDATE SKIP LOCKED),
+d AS (
+  DELETE FROM carillon.river_job x USING j, t
+   WHERE x.id = j.id AND t.id = j.receipt_id AND NOT (t.early AND t.job_id = x.id)),
+c AS (
+  UPDATE carillon.receipts r
+     SET state = 'resolving', reason = NULL, lease_token = @token
+    FROM t
+   WHERE r.id = t.id AND t.claimable
+  RETURNING r.id, r.event_id, r.root_id, r.channel, r.transport, r.audience, r.recipient, r.recipient_data, r.address,
+            r.tenant, r.priority, r.state, r.attempts, r.due_at, r.send_at, r.expires_at, r.created_at, r.tries, r.cursor,
+            coalesce(t.reason, '') AS waited_for),
+l AS (
+  INSERT INTO carillon.leases (token, until, worker, receipts, created_at)
+  SELECT @token, coalesce(@now, clock_timestamp()) + make_interval(secs => @lease), @worker, array_agg(id),
+         coalesce(@now, now())
+    FROM c HAVING count(*) > 0)
+SELECT c.id, c.event_id, c.root_id, c.channel, c.transport, c.audience, coalesce(c.recipient, '') AS recipient,
+       c.recipient_data, coalesce(c.address, '') AS address, c.tenant, c.priority, c.state, c.attempts, c.due_at,
+       c.send_at, c.expires_at, c.created_at, c.waited_for, c.tries, coalesce(c.cursor, '') AS cursor,
+       e.name, coalesce(e.resource_type, '') AS resource_type, coalesce(e.resource_id, '') AS resource_id,
+       coalesce(e.actor, '') AS actor, e.data, coalesce(e.trace, '') AS trace, e.at, e.created_at AS event_created_at,
+       coalesce(@now, now()) AS claimed_at
+  FROM c JOIN carillon.events e ON e.id = c.event_id
+ ORDER BY c.priority, c.due_at, c.id`
+
+// sqlOwn asks after a receipt whose job fired but which the claim did not return.
+const sqlOwn = `
+SELECT state, coalesce(job_id, 0) AS job_id, finished_at IS NOT NULL AS finished
+  FROM carillon.receipts
+ WHERE id = @id`
+
+const sqlBodies = `
+SELECT receipt_id, body, rendered_at FROM carillon.contents WHERE receipt_id = ANY(@ids)`
+
+const sqlBind = `
+WITH h AS (
+  SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
+x AS (
+  SELECT * FROM unnest(@ids::uuid[], @recipients::text[], @addresses::text[], @bodies::jsonb[], @rendered::timestamptz[])
+    AS x(id, recipient, address, body, rendered_at)),
+r AS (
+  UPDATE carillon.receipts r
+     SET state = 'sending', tries = tries + 1,
+         recipient = nullif(x.recipient, ''), address = nullif(x.address, '')
+    FROM h, x
+   WHERE r.id = x.id AND r.lease_token = h.token AND r.state = 'resolving'
+  RETURNING r.id, r.tries),
+c AS (
+  INSERT INTO carillon.contents (receipt_id, body, rendered_at)
+  SELECT x.id, x.body, x.rendered_at FROM x JOIN r USING (id) WHERE x.body IS NOT NULL
+  ON CONFLICT (receipt_id) DO NOTHING)
+SELECT id, tries FROM r`

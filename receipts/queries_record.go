@@ -1,0 +1,94 @@
+package receipts
+
+const sqlRecord = `
+WITH h AS (
+  SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
+x AS (
+  SELECT * FROM unnest(
+      @ids::uuid[], @states::text[], @reasons::text[], @waits::float8[], @costs::boolean[],
+      @recipients::text[], @addresses::text[], @providers::text[], @message_ids::text[], @data::jsonb[], @verdicts::jsonb[],
+      @outcomes::text[], @classes::text[], @codes::text[], @details::text[], @started::timestamptz[], @finished::timestamptz[])
+    AS x(id, state, reason, wait, cost, recipient, address, provider, message_id, data, verdicts,
+         outcome, class, code, detail, started_at, finished_at)),
+r AS (
+  UPDATE carillon.receipts r
+     SET state = x.state, reason = nullif(x.reason, ''), lease_token = NULL, crashes = 0,
+         attempts = r.attempts + x.cost::int,
+         tries = r.tries + (x.outcome <> '' AND r.state = 'resolving')::int,
+         recipient = coalesce(nullif(x.recipient, ''), r.recipient),
+         address = coalesce(nullif(x.address, ''), r.address),
+         recipient_data = coalesce(x.data, r.recipient_data),
+         provider = coalesce(nullif(x.provider, ''), r.provider),
+         provider_message_id = coalesce(nullif(x.message_id, ''), r.provider_message_id),
+         finished_at = CASE WHEN x.state <> 'waiting' THEN coalesce(@now, now()) END,
+         due_at = CASE WHEN x.state <> 'waiting' THEN r.due_at
+                       WHEN x.reason = 'delayed' AND r.send_at IS NOT NULL THEN r.send_at
+                       ELSE coalesce(@now, now()) + make_interval(secs => x.wait) END,
+         job_id = CASE WHEN x.state = 'waiting' THEN nextval('carillon.river_job_id_seq') END
+    FROM h, x
+   WHERE r.id = x.id AND r.lease_token = h.token
+     AND ((r.state = 'sending' AND x.state <> 'expanded')
+          OR (r.state = 'resolving' AND x.state NOT IN ('sent', 'uncertain')))
+  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id),
+a AS (
+  INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, code, detail)
+  SELECT r.id, r.tries, x.started_at, x.finished_at, x.outcome, x.class, nullif(x.code, ''), nullif(x.detail, '')
+    FROM r JOIN x USING (id) WHERE x.outcome <> ''),
+v AS (
+  INSERT INTO carillon.decisions (receipt_id, decided_at, verdicts)
+  SELECT r.id, coalesce(@now, clock_timestamp()), x.verdicts FROM r JOIN x USING (id) WHERE x.verdicts IS NOT NULL
+  ON CONFLICT DO NOTHING),
+j AS (` + sqlInsertJobs + ` WHERE r.state = 'waiting'),
+l AS (
+  DELETE FROM carillon.leases l
+   WHERE l.token = @token AND @last
+     AND NOT EXISTS (SELECT 1 FROM carillon.receipts o
+                      WHERE o.id = ANY(l.receipts) AND o.lease_token = @token AND o.id NOT IN (SELECT id FROM r)))
+SELECT id FROM r`
+
+// sqlInsertJobs sets the alarms of the rows of r. What is due within five seconds is available with a future time, as
+// River itself does for short waits, so that no leader has to promote it.
+const sqlInsertJobs = `
+  INSERT INTO carillon.river_job (id, args, kind, max_attempts, priority, queue, scheduled_at, state)
+  SELECT r.job_id, jsonb_build_object('receipt', r.id), 'carillon_receipt', 25, r.priority,
+         carillon.lane(r.transport, r.priority), r.due_at,
+         CASE WHEN r.due_at > coalesce(@now, now()) + interval '5 seconds'
+              THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
+    FROM r`
+
+// sqlLockLease keeps a lease from being reclaimed, but not from being renewed: all leases of a process are renewed by one
+// statement, which must not wait for the one whose transaction takes long.
+const sqlLockLease = `
+SELECT receipts FROM carillon.leases WHERE token = @token FOR KEY SHARE`
+
+const sqlHeld = `
+SELECT id FROM carillon.receipts
+ WHERE id = ANY(@ids) AND lease_token = @token AND state = 'sending'
+ ORDER BY id
+   FOR UPDATE`
+
+const sqlExpandChunk = `
+WITH h AS (
+  SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
+root AS (
+  UPDATE carillon.receipts r
+     SET cursor = @cursor, crashes = 0
+    FROM h
+   WHERE r.id = @root AND r.lease_token = h.token AND r.state = 'resolving'
+  RETURNING r.id, r.event_id, r.tenant, r.channel, r.transport, r.audience, r.priority, r.send_at, r.expires_at),
+r AS (
+  INSERT INTO carillon.receipts (id, event_id, root_id, recipient_key, tenant, channel, transport, audience, recipient,
+                                 address, recipient_data, priority, state, reason, due_at, send_at, expires_at, job_id)
+  SELECT carillon.uuid7(), root.event_id, root.id, x.key, root.tenant, root.channel, root.transport, root.audience,
+         nullif(x.recipient, ''), nullif(x.address, ''), x.data, root.priority,
+         CASE WHEN root.send_at > coalesce(@now, now()) THEN 'waiting' ELSE 'pending' END,
+         CASE WHEN root.send_at > coalesce(@now, now()) THEN 'delayed' END,
+         greatest(root.send_at, coalesce(@now, now())), root.send_at, root.expires_at,
+         nextval('carillon.river_job_id_seq')
+    FROM root, unnest(@keys::text[], @recipients::text[], @addresses::text[], @data::jsonb[])
+      AS x(key, recipient, address, data)
+  ON CONFLICT (root_id, recipient_key) WHERE root_id IS NOT NULL DO NOTHING
+  RETURNING id, transport, priority, due_at, job_id),
+j AS (` + sqlInsertJobs + `)
+SELECT (SELECT count(*) FROM root) AS roots,
+       (SELECT count(*) FROM (SELECT carillon.wake(array_agg(DISTINCT carillon.lane(transport, priority))) FROM r HAVING count(*) > 0) w) AS woken`

@@ -1,0 +1,75 @@
+package receipts
+
+const sqlRenew = `
+UPDATE carillon.leases
+   SET until = coalesce(@now, clock_timestamp()) + make_interval(secs => @lease)
+ WHERE token = ANY(@tokens) AND until > coalesce(@now, clock_timestamp())
+RETURNING token`
+
+const sqlReclaim = `
+WITH l AS (
+  DELETE FROM carillon.leases
+   WHERE token IN (SELECT token FROM carillon.leases WHERE until < coalesce(@now, clock_timestamp())
+                    ORDER BY until LIMIT 20 FOR UPDATE SKIP LOCKED)
+  RETURNING token, receipts, created_at),
+o AS MATERIALIZED (
+  SELECT r.id, r.state, l.created_at AS leased_at FROM carillon.receipts r, l
+   WHERE r.id = ANY(l.receipts) AND r.lease_token = l.token
+   ORDER BY r.id FOR UPDATE OF r),
+r AS (
+  UPDATE carillon.receipts r
+     SET state = CASE WHEN r.crashes + 1 >= @poison THEN 'failed' ELSE 'waiting' END,
+         reason = CASE WHEN r.crashes + 1 >= @poison THEN 'poison' ELSE 'reclaimed' END,
+         crashes = r.crashes + 1,
+         attempts = r.attempts + (r.state = 'sending')::int,
+         lease_token = NULL,
+         finished_at = CASE WHEN r.crashes + 1 >= @poison THEN coalesce(@now, now()) END,
+         due_at = CASE WHEN r.crashes + 1 >= @poison THEN r.due_at ELSE coalesce(@now, now()) END,
+         job_id = CASE WHEN r.crashes + 1 < @poison THEN nextval('carillon.river_job_id_seq') END
+    FROM l, o
+   WHERE r.id = o.id AND r.lease_token = l.token AND r.state IN ('resolving', 'sending')
+  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, o.state AS left_state, o.leased_at),
+a AS (
+  INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, detail)
+  SELECT id, tries, leased_at, coalesce(@now, now()), 'unknown', 'unknown', 'the worker was lost; its lease expired'
+    FROM r WHERE left_state = 'sending'
+  ON CONFLICT DO NOTHING),
+j AS (` + sqlInsertJobs + ` WHERE r.state = 'waiting')
+SELECT id FROM r`
+
+const sqlReconcile = `
+WITH s AS (
+  SELECT r.id FROM carillon.receipts r LEFT JOIN carillon.river_job j ON j.id = r.job_id
+   WHERE r.finished_at IS NULL AND r.state IN ('pending', 'waiting')
+     AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
+     AND (j.id IS NULL OR j.state IN ('completed', 'discarded', 'cancelled')
+          OR (j.state = 'running' AND j.attempted_at < coalesce(@now, now()) - make_interval(secs => @grace))
+          OR (j.state IN ('scheduled', 'retryable')
+              AND j.scheduled_at > coalesce(@now, now()) + make_interval(secs => @grace)))
+   ORDER BY r.due_at LIMIT 1000 FOR UPDATE OF r SKIP LOCKED),
+r AS (
+  UPDATE carillon.receipts r SET job_id = nextval('carillon.river_job_id_seq')
+    FROM s WHERE r.id = s.id
+  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id),
+j AS (` + sqlInsertJobs + `)
+SELECT id FROM r`
+
+// sqlPromote makes due jobs fetchable without River's leader. It asks for each lane, priority and state apart, which is
+// how River's index is ordered: jobs of a far future are then not even looked at.
+const sqlPromote = `
+WITH due AS MATERIALIZED (
+  SELECT job.id
+    FROM unnest(@lanes::text[]) lane, generate_series(1, 3) urgency,
+         unnest('{scheduled,retryable}'::carillon.river_job_state[]) asleep,
+         LATERAL (
+           SELECT id FROM carillon.river_job
+            WHERE state = asleep AND queue = lane AND priority = urgency AND kind = 'carillon_receipt'
+              AND scheduled_at <= coalesce(@now, now())
+            ORDER BY scheduled_at, id
+            LIMIT 1000
+              FOR UPDATE SKIP LOCKED) job),
+p AS (
+  UPDATE carillon.river_job SET state = 'available' WHERE id = ANY(ARRAY(SELECT id FROM due)) RETURNING queue)
+SELECT count(*) AS promoted, carillon.wake(array_agg(DISTINCT queue)) IS NULL AS woken FROM p`
+
+const sqlEnsurePartitions = `SELECT carillon.ensure_partitions()`
