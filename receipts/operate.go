@@ -149,7 +149,7 @@ func (s *Store) Apply(ctx context.Context, db DB, op *Operation, ids []uuid.UUID
 	unleased := slices.DeleteFunc(op.Action.From(), State.Leased)
 	all := &Changes{}
 	for chunk := range slices.Chunk(ids, maxPage) {
-		changed, err := s.move(ctx, db, op, unleased, chunk)
+		changed, err := s.move(ctx, db, op, unleased, chunk, false)
 		if err != nil {
 			return nil, err
 		}
@@ -167,15 +167,15 @@ func (s *Store) Apply(ctx context.Context, db DB, op *Operation, ids []uuid.UUID
 	return all, nil
 }
 
-// moveLeased tries a receipt that a worker held, or released just now, by itself: its row is waited for while no other
-// is locked. Binding and recording lock the rows of a batch in no order, and would meet us half way.
+// moveLeased tries a receipt that somebody had locked, that a worker held, or released just now, by itself: its row is
+// waited for while no other is locked. Binding and recording lock the rows of a batch in no order, and would meet us half way.
 func (s *Store) moveLeased(ctx context.Context, db DB, op *Operation, skip Skip, all *Changes) error {
 	if !slices.Contains(op.Action.From(), skip.State) {
 		all.Skipped = append(all.Skipped, skip)
 		return nil
 	}
 	id := []uuid.UUID{skip.ID}
-	moved, err := s.move(ctx, db, op, op.Action.From(), id)
+	moved, err := s.move(ctx, db, op, op.Action.From(), id, true)
 	if err != nil {
 		return err
 	}
@@ -188,9 +188,12 @@ func (s *Store) moveLeased(ctx context.Context, db DB, op *Operation, skip Skip,
 	return nil
 }
 
-func (s *Store) move(ctx context.Context, db DB, op *Operation, from []State, ids []uuid.UUID) ([]Change, error) {
+// move changes those of ids that are in one of the states from, and waits for those that are locked, or passes them over.
+func (s *Store) move(
+	ctx context.Context, db DB, op *Operation, from []State, ids []uuid.UUID, wait bool,
+) ([]Change, error) {
 	rows, err := db.Query(ctx, op.Action.sql(), pgx.StrictNamedArgs{
-		"operation": op.ID, "ids": ids, "from": stateWords(from), "now": s.now(),
+		"operation": op.ID, "ids": ids, "from": stateWords(from), "wait": wait, "now": s.now(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s %d receipts: %w", op.Action, len(ids), err)

@@ -1,7 +1,8 @@
 package receipts
 
 // Lock order everywhere: lease, then receipts, then jobs, and jobs only with SKIP LOCKED. Every statement re-checks
-// the state it leaves in the UPDATE itself, because a sub-query is judged on the snapshot before a lock wait.
+// the state it leaves in the UPDATE itself: a sub-query without a lock is judged on the snapshot before a lock wait, and
+// one with a lock sees a newer row than the UPDATE begins from, whose CHECK is judged before it looks for a newer one.
 
 const sqlClaim = `
 WITH j AS MATERIALIZED (
@@ -26,7 +27,7 @@ c AS (
   UPDATE carillon.receipts r
      SET state = 'resolving', reason = NULL, lease_token = @token
     FROM t
-   WHERE r.id = t.id AND t.claimable
+   WHERE r.id = t.id AND t.claimable AND r.state IN ('pending', 'waiting')
   RETURNING r.id, r.event_id, r.root_id, r.channel, r.transport, r.audience, r.recipient, r.recipient_data, r.address,
             r.tenant, r.priority, r.state, r.attempts, r.due_at, r.send_at, r.expires_at, r.created_at, r.tries, r.cursor,
             coalesce(t.reason, '') AS waited_for),

@@ -1,7 +1,8 @@
 package receipts
 
-// An operation locks unleased receipts in the order of their ids, and a leased one only while it holds no other, so that
-// it waits for nobody who waits for it. Nothing changes without the row that says who and why.
+// An operation passes over locked receipts, and waits for one only while it holds no other, so that it waits for nobody
+// who waits for it: a lock taken on a row that then turns out to have moved on is kept like any other. Nothing changes
+// without the row that says who and why.
 
 const sqlStartOperation = `
 INSERT INTO carillon.operations (id, action, operator, reason, filter, matched, created_at)
@@ -12,12 +13,18 @@ RETURNING id, action, operator, reason, filter, matched, changed, created_at`
 const sqlLocked = `
 WITH op AS (
   SELECT id FROM carillon.operations WHERE id = @operation),
-o AS MATERIALIZED (
+free AS MATERIALIZED (
   SELECT r.id, r.state, r.reason, r.job_id
     FROM carillon.receipts r
-   WHERE r.id = ANY(@ids::uuid[]) AND r.state = ANY(@from::text[])
-   ORDER BY r.id
-     FOR UPDATE),`
+   WHERE NOT @wait AND r.id = ANY(@ids::uuid[]) AND r.state = ANY(@from::text[])
+     FOR UPDATE SKIP LOCKED),
+waited AS MATERIALIZED (
+  SELECT r.id, r.state, r.reason, r.job_id
+    FROM carillon.receipts r
+   WHERE @wait AND r.id = ANY(@ids::uuid[]) AND r.state = ANY(@from::text[])
+     FOR UPDATE),
+o AS (
+  SELECT id, state, reason, job_id FROM free UNION ALL SELECT id, state, reason, job_id FROM waited),`
 
 // dropAlarms deletes the jobs of the rows of r, unless River has one in hand: that one will find nothing to claim.
 const dropAlarms = `
