@@ -50,33 +50,37 @@ func checkExit(t *Tree) []Finding {
 }
 
 // httpShortcuts are the names of net/http that send a request, or let one be sent, without the guards of egress.
-var httpShortcuts = []string{"DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}
+var httpShortcuts = []string{"DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm", "ProxyFromEnvironment"}
 
-// checkHTTP keeps requests inside internal/egress, the one way out.
+// netShortcuts are the names of net, and of crypto/tls, that connect to an address that nobody judged.
+var netShortcuts = []string{
+	"Dial", "DialIP", "DialTCP", "DialTimeout", "DialUDP", "DialUnix", "DialWithDialer", "Dialer",
+}
+
+// checkHTTP keeps requests and connections inside internal/egress, the one way out.
 func checkHTTP(t *Tree) []Finding {
 	var found []Finding
 	t.all(func(p *pkg, f *file) {
 		if f.test || p.path == "internal/egress" {
 			return
 		}
-		report := func(n ast.Node) {
-			found = append(found, t.finding(f, n.Pos(), "an HTTP client of its own",
-				"take an *http.Client from internal/egress, which bounds time, size and where requests may go"))
+		report := func(n ast.Node, wrong string) {
+			found = append(found, t.finding(f, n.Pos(), wrong,
+				"take a client from internal/egress, which bounds time, size and where requests may go"))
 		}
+		pointed := map[ast.Expr]bool{} // types behind a star: made elsewhere
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SelectorExpr:
-				if f.isFrom(n, "net/http") && slices.Contains(httpShortcuts, n.Sel.Name) {
-					report(n)
-				}
-			case *ast.CompositeLit:
-				if f.is(n.Type, "net/http", "Client") {
-					report(n)
-				}
-			case *ast.CallExpr:
-				if id, ok := n.Fun.(*ast.Ident); ok && id.Name == "new" && f.is(n.Args[0], "net/http", "Client") {
-					report(n)
-				}
+			if star, ok := n.(*ast.StarExpr); ok {
+				pointed[star.X] = true
+			}
+			sel, ok := n.(*ast.SelectorExpr)
+			switch {
+			case !ok:
+			case f.isFrom(sel, "net/http") && slices.Contains(httpShortcuts, sel.Sel.Name),
+				(f.is(sel, "net/http", "Client") || f.is(sel, "net/http", "Transport")) && !pointed[sel]:
+				report(sel, "an HTTP client of its own")
+			case (f.isFrom(sel, "net") || f.isFrom(sel, "crypto/tls")) && slices.Contains(netShortcuts, sel.Sel.Name) && !pointed[sel]:
+				report(sel, "a connection of its own")
 			}
 			return true
 		})
