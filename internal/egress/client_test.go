@@ -46,7 +46,7 @@ func raw(t *testing.T, f func(conn net.Conn)) string {
 				return
 			}
 			running.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				_ = conn.SetDeadline(time.Now().Add(patience))
 				f(conn)
 			})

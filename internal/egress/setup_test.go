@@ -54,7 +54,7 @@ func startCanary(t *testing.T) *canary {
 }
 
 func (c *canary) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	buffer := make([]byte, 4096)
 	n, _ := conn.Read(buffer)
