@@ -39,6 +39,8 @@ type Error struct {
 	Detail string
 	// RetryAfter is how long the provider asked us to wait; 0 if it did not.
 	RetryAfter time.Duration
+	// Unclassified tells that nobody knew what this failure means, and that Class is a guess. It is counted.
+	Unclassified bool
 	// Err is the cause, for errors.Is. It is never printed, because libraries put URLs and addresses into theirs.
 	Err error
 }
@@ -64,23 +66,22 @@ func Errorf(class Class, format string, args ...any) *Error {
 }
 
 // Classify returns err as an [Error]. An error that is none counts as [Transient], and its text is withheld because
-// nobody vouched for it; a context that ended is named as such.
+// nobody vouched for it; a context that ended is named as such, and all else is marked as unclassified.
 func Classify(err error) *Error {
 	var classified *Error
 	if errors.As(err, &classified) {
 		if classified.Class == "" {
 			withDefault := *classified
-			withDefault.Class = Transient
+			withDefault.Class, withDefault.Unclassified = Transient, true
 			return &withDefault
 		}
 		return classified
 	}
-	detail := fmt.Sprintf("unclassified error of type %T", err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		detail = "the send deadline passed"
+		return &Error{Class: Transient, Detail: "the send deadline passed", Err: err}
 	case errors.Is(err, context.Canceled):
-		detail = "the send was cancelled"
+		return &Error{Class: Transient, Detail: "the send was cancelled", Err: err}
 	}
-	return &Error{Class: Transient, Detail: detail, Err: err}
+	return &Error{Class: Transient, Unclassified: true, Detail: fmt.Sprintf("unclassified error of type %T", err), Err: err}
 }

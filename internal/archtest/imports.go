@@ -18,7 +18,8 @@ var layers = map[string][]string{
 	"receipts/audit": {"receipts", "transports"},
 
 	"transports":               nil,
-	"transports/email":         {"transports", "internal/failpoint"},
+	"transports/classify":      {"transports"},
+	"transports/email":         {"transports", "transports/classify", "internal/failpoint"},
 	"transports/inapp":         {"transports", "inbox"},
 	"transports/transporttest": {"transports"},
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-notify/carillon/internal/smtpsink"
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/classify"
 	"github.com/carillon-notify/carillon/transports/email"
 )
 
@@ -286,7 +287,7 @@ func TestTableIsTotal(t *testing.T) {
 	classes := []transports.Class{
 		transports.Transient, transports.Rate, transports.Permanent, transports.Address, transports.Configuration,
 	}
-	for _, stage := range email.Stages {
+	for _, stage := range classify.SMTPStages() {
 		for code := 100; code < 1000; code++ {
 			for _, text := range []string{"", "5.1.1 <" + recipient + ">", "4.7.1 " + recipient, "throttling " + recipient} {
 				e := email.ClassifyReply(stage, code, text, 1)

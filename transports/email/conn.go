@@ -14,6 +14,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/carillon-notify/carillon/internal/failpoint"
+	"github.com/carillon-notify/carillon/transports/classify"
 )
 
 // How long the server's replies may take; the one to the finished message is Config.ReplyTimeout.
@@ -46,13 +47,13 @@ func (s *settings) dial(ctx context.Context) (*conn, *failure) {
 	defer cancel()
 	nc, err := s.DialFunc(dialCtx, "tcp", s.target.addr())
 	if err != nil {
-		return nil, newFailure(ctx, stageConnect, err)
+		return nil, newFailure(ctx, classify.StageConnect, err)
 	}
 	c := &conn{settings: s, socket: &socket{Conn: nc}}
 	release := c.guard(ctx)
 	f := c.open(ctx)
 	if alive := release(); !alive && f == nil {
-		f = newFailure(ctx, stageHello, net.ErrClosed)
+		f = newFailure(ctx, classify.StageHello, net.ErrClosed)
 	}
 	if f != nil {
 		c.abandon()
@@ -75,27 +76,27 @@ func (c *conn) open(ctx context.Context) *failure {
 	if s.target.encryption == implicitTLS {
 		encrypted := tls.Client(c.socket, s.tlsConfig())
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			return newFailure(ctx, stageTLS, err)
+			return newFailure(ctx, classify.StageTLS, err)
 		}
 		transport = encrypted
 		c.socket.begin(openTimeout)
 	}
 	client, err := smtp.NewClient(transport, s.target.host)
 	if err != nil {
-		return newFailure(ctx, stageGreeting, err)
+		return newFailure(ctx, classify.StageGreeting, err)
 	}
 	c.client = client
 	c.socket.begin(openTimeout)
 	if err := client.Hello(s.HELO); err != nil {
-		return newFailure(ctx, stageHello, err)
+		return newFailure(ctx, classify.StageHello, err)
 	}
 	if s.target.encryption == startTLS {
 		if offered, _ := client.Extension("STARTTLS"); !offered {
-			return &failure{stage: stageTLS, fault: faultNoTLS}
+			return &failure{stage: classify.StageTLS, fault: classify.FaultNoTLS}
 		}
 		c.socket.begin(openTimeout)
 		if err := client.StartTLS(s.tlsConfig()); err != nil {
-			return newFailure(ctx, stageTLS, err)
+			return newFailure(ctx, classify.StageTLS, err)
 		}
 	}
 	return c.login(ctx)
@@ -117,11 +118,11 @@ func (c *conn) login(ctx context.Context) *failure {
 	case slices.Contains(mechanisms, "LOGIN"):
 		auth = smtp.LoginAuth(t.username.Reveal(), t.password.Reveal(), t.host, unencrypted)
 	default:
-		return &failure{stage: stageAuth, fault: faultNoAuth}
+		return &failure{stage: classify.StageAuth, fault: classify.FaultNoAuth}
 	}
 	c.socket.begin(openTimeout)
 	if err := c.client.Auth(auth); err != nil {
-		return newFailure(ctx, stageAuth, err)
+		return newFailure(ctx, classify.StageAuth, err)
 	}
 	return nil
 }
@@ -134,7 +135,7 @@ func (c *conn) send(ctx context.Context, l *letter) (reply string, f *failure) {
 	c.uses++
 	reply, f = c.transact(ctx, l)
 	switch {
-	case f == nil || f.stage == stageCheck: // nothing is open: it was delivered, or not begun
+	case f == nil || f.stage == classify.StageCheck: // nothing is open: it was delivered, or not begun
 		c.clean = true
 	case f.refused():
 		c.socket.begin(resetTimeout)
@@ -154,24 +155,24 @@ func (c *conn) transact(ctx context.Context, l *letter) (string, *failure) {
 	c.client.SkipSMTPUTF8(!l.utf8)
 	c.socket.begin(commandTimeout)
 	if err := c.client.Mail(l.from); err != nil {
-		return "", newFailure(ctx, stageMail, err)
+		return "", newFailure(ctx, classify.StageMail, err)
 	}
 	c.socket.begin(commandTimeout)
 	if err := c.client.Rcpt(l.to); err != nil {
-		return "", newFailure(ctx, stageRcpt, err)
+		return "", newFailure(ctx, classify.StageRcpt, err)
 	}
 	failpoint.Pass(failpoint.S2)
 	c.socket.begin(commandTimeout)
 	w, err := c.client.Data()
 	if err != nil {
-		return "", newFailure(ctx, stageData, err)
+		return "", newFailure(ctx, classify.StageData, err)
 	}
 	// The flush parts the message from its dot: what fails up to here was certainly not delivered.
 	if _, err = w.Write(l.raw); err == nil {
 		err = c.client.Text.W.Flush()
 	}
 	if err != nil {
-		return "", newFailure(ctx, stageBody, err)
+		return "", newFailure(ctx, classify.StageBody, err)
 	}
 	failpoint.Pass(failpoint.S3)
 	c.socket.begin(c.settings.ReplyTimeout)
@@ -188,11 +189,11 @@ func (c *conn) transact(ctx context.Context, l *letter) (string, *failure) {
 // offers checks the letter against the server's limits before anything of it is sent.
 func (c *conn) offers(l *letter) *failure {
 	if utf8, _ := c.client.Extension("SMTPUTF8"); l.utf8 && !utf8 {
-		return &failure{stage: stageCheck, fault: faultNoUTF8}
+		return &failure{stage: classify.StageCheck, fault: classify.FaultNoUTF8}
 	}
 	_, size := c.client.Extension("SIZE")
 	if limit, err := strconv.Atoi(strings.TrimSpace(size)); err == nil && limit > 0 && len(l.raw) > limit {
-		return &failure{stage: stageCheck, fault: faultTooBig}
+		return &failure{stage: classify.StageCheck, fault: classify.FaultTooBig}
 	}
 	return nil
 }
@@ -204,9 +205,9 @@ func (c *conn) ended(ctx context.Context, err error) (string, *failure) {
 		return codes(reply.Code, reply.Msg), nil
 	}
 	if c.socket.writeFailed.Load() {
-		return "", newFailure(ctx, stageBody, err)
+		return "", newFailure(ctx, classify.StageBody, err)
 	}
-	return "", newFailure(ctx, stageEnd, err)
+	return "", newFailure(ctx, classify.StageEnd, err)
 }
 
 // reusable tells whether another message may be sent on the connection.

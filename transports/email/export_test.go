@@ -5,17 +5,13 @@ import (
 	"net/textproto"
 
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/classify"
 )
 
-// Stages are the names of the stages, for the table's test.
-var Stages = []string{
-	string(stageConnect), string(stageGreeting), string(stageHello), string(stageTLS), string(stageAuth),
-	string(stageMail), string(stageRcpt), string(stageData), string(stageBody), string(stageEnd),
-}
-
 // ClassifyReply classifies a reply that no server here can be made to give.
-func ClassifyReply(at string, code int, text string, attempt int) *transports.Error {
-	return classify(newFailure(context.Background(), stage(at), &textproto.Error{Code: code, Msg: text}), attempt)
+func ClassifyReply(at classify.Stage, code int, text string, attempt int) *transports.Error {
+	f := newFailure(context.Background(), at, &textproto.Error{Code: code, Msg: text})
+	return classify.SMTP().Classify(f.outcome(attempt, 0))
 }
 
 // Compose is the message as it would be sent.

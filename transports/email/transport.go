@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/classify"
 )
 
 var (
@@ -20,6 +22,7 @@ var errClosed = errors.New("the transport is closed")
 type Transport struct {
 	settings *settings
 	pool     *pool
+	streaks  streaks
 
 	mu     sync.Mutex
 	closed bool
@@ -56,7 +59,7 @@ func (t *Transport) Spec() transports.Spec { return transports.EmailSpec() }
 // anything is dialed. The end of ctx closes the connection, whatever it is waiting for.
 func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.Result, error) {
 	if ctx.Err() != nil {
-		return transports.Result{}, classify(newFailure(ctx, stageConnect, ctx.Err()), m.Attempt)
+		return transports.Result{}, t.streaks.classify(newFailure(ctx, classify.StageConnect, ctx.Err()), m.Attempt, time.Now())
 	}
 	l, err := t.settings.compose(m)
 	if err != nil {
@@ -69,8 +72,9 @@ func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.
 	defer end()
 	reply, f := t.deliver(ctx, l)
 	if f != nil {
-		return transports.Result{}, classify(f, m.Attempt)
+		return transports.Result{}, t.streaks.classify(f, m.Attempt, time.Now())
 	}
+	t.streaks.accepted()
 	return transports.Result{
 		Provider: t.settings.target.host, ProviderMessageID: t.settings.messageID(m.ReceiptID), Detail: reply,
 	}, nil
@@ -127,7 +131,7 @@ func (t *Transport) begin(ctx context.Context) (context.Context, func(), error) 
 func (t *Transport) deliver(ctx context.Context, l *letter) (string, *failure) {
 	res, err := t.pool.acquire(ctx)
 	if err != nil {
-		return "", newFailure(ctx, stageConnect, err)
+		return "", newFailure(ctx, classify.StageConnect, err)
 	}
 	defer t.pool.release(res)
 
