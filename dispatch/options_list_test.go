@@ -147,6 +147,10 @@ func eventOptions() []option {
 			d.e().ExpiresAfter = 90 * time.Minute
 			d.replace("category: news", "category: news\n    expires_after: 90m")
 		}, "expires_after=01:30:00"),
+		field("Event.Retry", "events.*.retry", func(d *specimen) {
+			d.e().Retry = dispatch.RetryCode
+			d.replace("category: news", "category: news\n    retry: code")
+		}, "expired(gave_up)").after(late),
 		field("Event.Content", "events.*.content.message", message("Hello"), "message=Hello;"),
 		field("Event.ContentFor", "events.*.content_for.*.message", func(d *specimen) {
 			d.e().ContentFor = map[string]dispatch.Content{transports.InApp: {Message: "Inside"}}
@@ -203,6 +207,10 @@ func channelOptions() []option {
 			d.e().Channels[0].Delay = 30 * time.Minute
 			d.replace(first, "{ transport: email, audience: user, delay: 30m }")
 		}),
+		field("Channel.Retry", "events.*.channels[].retry", func(d *specimen) {
+			d.e().Channels[0].Retry = dispatch.RetryCode
+			d.replace(first, "{ transport: email, audience: user, retry: code }")
+		}, "expired(gave_up)").after(late),
 		field("Channel.Content", "events.*.channels[].content.message", func(d *specimen) {
 			d.e().Channels[0].Content.Message = "Just here"
 			d.replace(first, "{ transport: email, audience: user, content: { message: Just here } }")
@@ -311,3 +319,6 @@ func emitOptions() []option {
 	}
 	return all
 }
+
+// late lets an hour pass before anybody looks.
+func late(d *specimen) { d.late = time.Hour }

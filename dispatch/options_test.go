@@ -16,8 +16,8 @@ import (
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/dispatch/dispatchtest"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/inbox"
 	"github.com/carillon-notify/carillon/internal/dbtest"
@@ -29,6 +29,8 @@ import (
 
 // specimen is a declaration in Go and as carillon.yaml, before it is built.
 type specimen struct {
+	// late is how long after the emit the workers begin.
+	late     time.Duration
 	cfg      dispatch.Config
 	resource dispatch.Resource[dispatch.Data]
 	yaml     string
@@ -134,7 +136,7 @@ func (d *specimen) trace(t *testing.T, db dispatch.Beginner, fromYAML bool) stri
 		return "refused: " + err.Error()
 	}
 	var story strings.Builder
-	kit.Deliver()
+	kit.Advance(d.late)
 	tell(t, &story, tx, kit, "now")
 	list, err := inbox.List(t.Context(), tx, "", "ann", 10)
 	require.NoError(t, err)
@@ -213,6 +215,7 @@ var elsewhere = map[string]string{
 	"WorkerConfig.SendTimeout": "dispatch/worker/options_test.go TestOptionSendTimeout", "WorkerConfig.Grace": "dispatch/worker/worker_test.go TestASendThatOutlivesTheGrace",
 	"WorkerConfig.Logger": "dispatch/worker/options_test.go TestOptionLogger", "RetryPolicy.Base": "dispatch/worker/options_test.go TestOptionRetry",
 	"RetryPolicy.Cap": "dispatch/worker/options_test.go TestOptionRetry", "RetryPolicy.MaxAttempts": "dispatch/worker/options_test.go TestOptionRetry",
+	"RetryPolicy.Deadline": "dispatch/pipeline/retry_test.go TestOptionDeadline", "RetryPolicy.schedule": "dispatch/flow/retry_test.go TestAWebhooksWaits",
 	"Config.Resources": "dispatch/options_test.go TestEveryOption",
 
 	"worker.": "cmd/carillon/wiring_test.go TestWorkerSettings", "database_url": "dispatch/config/load_test.go TestDesignEqualsGo",
@@ -227,7 +230,7 @@ func TestEveryOptionHasATest(t *testing.T) {
 		"Resource": reflect.TypeFor[dispatch.Resource[dispatch.Data]](), "Event": reflect.TypeFor[dispatch.Event[dispatch.Data]](),
 		"Channel": reflect.TypeFor[dispatch.Channel](), "Content": reflect.TypeFor[dispatch.Content](),
 		"EmitOpts": reflect.TypeFor[dispatch.EmitOpts](), "WorkerConfig": reflect.TypeFor[worker.Config](),
-		"RetryPolicy": reflect.TypeFor[pipeline.RetryPolicy](),
+		"RetryPolicy": reflect.TypeFor[flow.RetryPolicy](),
 	} {
 		for i := range of.NumField() {
 			field := name + "." + of.Field(i).Name

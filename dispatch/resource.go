@@ -46,6 +46,19 @@ type Policy string
 // SkipIfRead skips a recipient who has read the in-app notification of the same event in the meantime.
 const SkipIfRead Policy = "skip_if_read"
 
+// Retry is what a message is worth, which decides how long and how often a failed send is tried again.
+type Retry = transports.Retry
+
+// The kinds of retrying; see package dispatch/flow for their numbers.
+const (
+	RetryCode          = transports.RetryCode
+	RetryTransactional = transports.RetryTransactional
+	RetryBulk          = transports.RetryBulk
+	RetryWebhook       = transports.RetryWebhook
+	RetryChat          = transports.RetryChat
+	RetryPush          = transports.RetryPush
+)
+
 // Content is what a message says, as templates: see package templates for the syntax.
 type Content = transports.Content
 
@@ -89,6 +102,9 @@ type Event[T any] struct {
 	Priority Priority
 	// ExpiresAfter is how long after its time a message is still worth sending. Defaults to no limit; at most 366 days.
 	ExpiresAfter time.Duration
+	// Retry is how failed sends are tried again: code, transactional, bulk, webhook, chat or push. Defaults to what suits
+	// transport and priority.
+	Retry Retry
 	// Channels are the ways to tell it; at least one.
 	Channels []Channel
 	// Content is what every channel says, unless ContentFor or the channel's own Content says otherwise.
@@ -120,6 +136,8 @@ type Channel struct {
 	Delay time.Duration
 	// Policy defaults to always sending.
 	Policy Policy
+	// Retry is how failed sends are tried again. Defaults to the event's.
+	Retry Retry
 	// Content replaces fields of the event's Content for this channel.
 	Content Content
 }
@@ -154,6 +172,7 @@ func (r Resource[T]) declare(problems *Problems) []registry.EventSource {
 			NotificationType: string(e.NotificationType),
 			Priority:         e.Priority,
 			ExpiresAfter:     e.ExpiresAfter,
+			Retry:            e.Retry,
 			Content:          e.Content,
 			ContentFor:       e.ContentFor,
 			Audiences:        audiences,
@@ -164,7 +183,7 @@ func (r Resource[T]) declare(problems *Problems) []registry.EventSource {
 		for _, c := range e.Channels {
 			source.Channels = append(source.Channels, registry.ChannelSource{
 				Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
-				Policy: string(c.Policy), Content: c.Content,
+				Policy: string(c.Policy), Retry: c.Retry, Content: c.Content,
 			})
 		}
 		source.Enrich, source.Enriched = e.EnrichFunc.run, e.EnrichFunc.shape

@@ -20,6 +20,8 @@ type Claimed struct {
 	WaitedFor Reason
 	// Tries counts the sends that were begun before.
 	Tries int
+	// RenewedAt is when an operator last reopened it; nil if nobody did.
+	RenewedAt *time.Time
 	// Cursor is how far an earlier holder's expansion came.
 	Cursor string
 }
@@ -65,6 +67,7 @@ type claimRow struct {
 	DueAt          time.Time
 	SendAt         *time.Time
 	ExpiresAt      *time.Time
+	RenewedAt      *time.Time
 	CreatedAt      time.Time
 	WaitedFor      Reason
 	Tries          int
@@ -117,6 +120,7 @@ func (r claimRow) claimed() Claimed {
 		WaitedFor: r.WaitedFor,
 		Tries:     r.Tries,
 		Cursor:    r.Cursor,
+		RenewedAt: r.RenewedAt,
 	}
 }
 

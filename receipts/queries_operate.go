@@ -77,6 +77,7 @@ const sqlReopen = sqlLocked + `
 r AS (
   UPDATE carillon.receipts r
      SET state = 'pending', reason = NULL, attempts = 0, crashes = 0, finished_at = NULL, due_at = coalesce(@now, now()),
+         renewed_at = coalesce(@now, now()),
          expires_at = CASE WHEN o.state <> 'expired' AND r.expires_at > coalesce(@now, now()) THEN r.expires_at END,
          address = CASE WHEN o.reason = 'bad_address' AND (r.recipient IS NOT NULL OR r.root_id IS NULL)
                         THEN NULL ELSE r.address END,

@@ -47,6 +47,8 @@ const (
 
 	// Deadline passed before it could be sent.
 	Deadline Reason = "deadline"
+	// GaveUp was tried, or kept from being tried, for as long as its retry policy allows.
+	GaveUp Reason = "gave_up"
 	// ByOperator was ended by a person.
 	ByOperator Reason = "operator"
 	// AnswerLost may have been accepted; an operator decides.
@@ -69,7 +71,7 @@ func Reasons(s State) []Reason {
 	case Failed:
 		return []Reason{Rejected, BadAddress, Exhausted, RenderFailed, Poison}
 	case Expired:
-		return []Reason{Deadline}
+		return []Reason{Deadline, GaveUp}
 	case Cancelled:
 		return []Reason{ByOperator}
 	case Uncertain:

@@ -26,6 +26,9 @@ type Spec struct {
 	Address AddressKind
 	// PersonOnly refuses fixed addresses: the recipient must be a person with an id.
 	PersonOnly bool
+	// Retry is how its sends are tried again where neither channel nor event says. Defaults to [RetryBulk] for bulk
+	// priority, else [RetryTransactional].
+	Retry Retry
 	// Required lists content fields of which each must be declared.
 	Required []string
 	// RequiredOneOf lists content fields of which at least one must be declared.

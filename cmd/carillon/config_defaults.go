@@ -10,9 +10,10 @@ func defaults() map[string]string {
 		"worker.poll_interval":      "200ms",
 		"worker.send_timeout":       "180s",
 		"worker.grace":              "10s",
-		"worker.retry.base":         "5s",
-		"worker.retry.cap":          "1h",
-		"worker.retry.max_attempts": "20",
+		"worker.retry.base":         "that of the event's retry",
+		"worker.retry.cap":          "that of the event's retry",
+		"worker.retry.deadline":     "that of the event's retry",
+		"worker.retry.max_attempts": "that of the event's retry",
 
 		"transports.email.return_path":       "the message's sender",
 		"transports.email.message_id_domain": "the domain of from",

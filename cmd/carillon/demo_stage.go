@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/carillon-notify/carillon/dispatch"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/examples/herodispatch"
 	"github.com/carillon-notify/carillon/internal/pgdev"
@@ -204,7 +204,7 @@ func (s *demoStage) makeWorker(ctx context.Context, d *dispatch.Dispatcher, logg
 	}
 	s.worker, err = worker.New(pool, d, &worker.Config{
 		Transports: []transports.Transport{mail, inapp.New()}, Senders: 4, Logger: logger,
-		Retry: pipeline.RetryPolicy{Base: demoRetry},
+		Retry: flow.RetryPolicy{Base: demoRetry},
 	})
 	return err
 }

@@ -109,10 +109,9 @@ func (f *planFlags) params(a *app, event string) (p pipeline.PlanParams, err err
 
 // newPlanner is one for the declarations of a file, with its workers' policy.
 func (a *app) newPlanner(file *config.File) (*pipeline.Planner, error) {
-	retry := file.Worker.Retry
 	return pipeline.NewPlanner(file.Dispatcher, &pipeline.PlannerConfig{
 		Logger: a.logger(),
-		Retry:  pipeline.RetryPolicy{Base: retry.Base, Cap: retry.Cap, MaxAttempts: retry.MaxAttempts},
+		Retry:  retryPolicy(file.Worker.Retry),
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/migrations"
 	"github.com/carillon-notify/carillon/transports"
@@ -83,8 +83,12 @@ func workerConfig(file *config.File, logger *slog.Logger) *worker.Config {
 	return &worker.Config{
 		Transports: file.Transports, Senders: s.Senders, Batch: s.Batch, Lease: s.Lease, PollInterval: s.PollInterval,
 		SendTimeout: s.SendTimeout, Grace: s.Grace, Logger: logger,
-		Retry: pipeline.RetryPolicy{Base: s.Retry.Base, Cap: s.Retry.Cap, MaxAttempts: s.Retry.MaxAttempts},
+		Retry: retryPolicy(s.Retry),
 	}
+}
+
+func retryPolicy(r config.Retry) flow.RetryPolicy {
+	return flow.RetryPolicy{Base: r.Base, Cap: r.Cap, Deadline: r.Deadline, MaxAttempts: r.MaxAttempts}
 }
 
 // closeTransports ends their connections, after the last send, also when the context is over.

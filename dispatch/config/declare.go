@@ -129,6 +129,7 @@ func (l *loader) event(path, name string, e event) dispatch.Event[dispatch.Data]
 	made := dispatch.Event[dispatch.Data]{
 		Name: name, Category: e.Category, NotificationType: dispatch.NotificationType(e.NotificationType),
 		Priority: l.priority(path+".priority", e.Priority), ExpiresAfter: e.ExpiresAfter,
+		Retry:   dispatch.Retry(e.Retry),
 		Content: e.Content, ContentFor: e.ContentFor,
 	}
 	if e.Sample != nil {
@@ -144,7 +145,7 @@ func (l *loader) event(path, name string, e event) dispatch.Event[dispatch.Data]
 		}
 		made.Channels = append(made.Channels, dispatch.Channel{
 			Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
-			Policy: dispatch.Policy(c.Policy), Content: c.Content,
+			Policy: dispatch.Policy(c.Policy), Retry: dispatch.Retry(c.Retry), Content: c.Content,
 		})
 	}
 	return made

@@ -46,6 +46,7 @@ type event struct {
 	NotificationType string                        `yaml:"notification_type"`
 	Priority         string                        `yaml:"priority"`
 	ExpiresAfter     time.Duration                 `yaml:"expires_after"`
+	Retry            string                        `yaml:"retry"`
 	Sample           dispatch.Data                 `yaml:"sample"`
 	Channels         []channel                     `yaml:"channels"`
 	Content          transports.Content            `yaml:"content"`
@@ -59,6 +60,7 @@ type channel struct {
 	Audience  string             `yaml:"audience"`
 	Delay     time.Duration      `yaml:"delay"`
 	Policy    string             `yaml:"policy"`
+	Retry     string             `yaml:"retry"`
 	Content   transports.Content `yaml:"content"`
 }
 

@@ -101,7 +101,7 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.Equal(t, config.Worker{
 		Senders: 16, Batch: 100, Lease: 20 * time.Second, PollInterval: 500 * time.Millisecond,
 		SendTimeout: time.Minute, Grace: 30 * time.Second,
-		Retry: config.Retry{Base: time.Second, Cap: 10 * time.Minute, MaxAttempts: 5},
+		Retry: config.Retry{Base: time.Second, Cap: 10 * time.Minute, Deadline: 48 * time.Hour, MaxAttempts: 5},
 	}, file.Worker)
 	verbose := true
 	require.Equal(t, slackConfig{
@@ -113,7 +113,7 @@ func TestEveryKeyArrives(t *testing.T) {
 func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 	return dispatch.Event[dispatch.Data]{
 		Name: "created", Category: "orders", NotificationType: dispatch.Warning, Priority: dispatch.Critical,
-		ExpiresAfter: 60 * time.Hour, Sample: sample,
+		ExpiresAfter: 60 * time.Hour, Retry: dispatch.RetryCode, Sample: sample,
 		Channels: []dispatch.Channel{
 			{
 				Transport: transports.InApp, Audience: "user",
@@ -123,6 +123,7 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 			},
 			{
 				Name: "mail", Transport: transports.Email, Audience: "user", Delay: 90 * time.Second, Policy: dispatch.SkipIfRead,
+				Retry: dispatch.RetryChat,
 				Content: dispatch.Content{
 					Subject: "Cost: ${{ total }}", Text: "Dear customer", HTML: "<p>{{ code }}</p>",
 					From: "Orders <orders@example.com>", ReplyTo: "orders@example.com",

@@ -52,6 +52,7 @@ worker:
 		{Key: "worker.senders", Value: "12", Line: 15, Variable: "SENDERS"},
 		{Key: "worker.batch"},
 		{Key: "worker.retry.cap"},
+		{Key: "worker.retry.deadline"},
 	} {
 		require.Equal(t, want, find(t, file, want.Key))
 	}

@@ -20,12 +20,15 @@ type Worker struct {
 	Retry Retry `yaml:"retry"`
 }
 
-// Retry is the section worker.retry, field by field a pipeline.RetryPolicy. Zero means its default.
+// Retry is the section worker.retry, field by field a flow.RetryPolicy. Zero means that of the
+// event's retry.
 type Retry struct {
 	// Base is the first wait.
 	Base time.Duration `yaml:"base"`
 	// Cap bounds every wait.
 	Cap time.Duration `yaml:"cap"`
+	// Deadline ends the trying.
+	Deadline time.Duration `yaml:"deadline"`
 	// MaxAttempts ends the trying; at most 1000.
 	MaxAttempts int `yaml:"max_attempts"`
 }
@@ -56,6 +59,7 @@ func (l *loader) checkWorker() {
 		{"grace", w.Grace, time.Millisecond},
 		{"retry.base", w.Retry.Base, time.Millisecond},
 		{"retry.cap", w.Retry.Cap, time.Millisecond},
+		{"retry.deadline", w.Retry.Deadline, time.Millisecond},
 	} {
 		if c.value != 0 && c.value < c.least {
 			l.refuse("worker."+c.key, "%s is too short (at least %s; 0 is the default)", c.value, c.least)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 )
 
@@ -23,6 +23,7 @@ func TestWorkerLimits(t *testing.T) {
 		"grace":                {"1ms", "-1s"},
 		"retry: {base":         {"1ms}", "-1s}"},
 		"retry: {cap":          {"1ms}", "-1s}"},
+		"retry: {deadline":     {"1ms}", "-1s}"},
 		"retry: {max_attempts": {"1000}", "1001}"},
 	} {
 		_, err := config.Parse("c.yaml", fmt.Appendf(nil, "worker: {%s: %s}", key, values[0]), nil, nil)
@@ -37,7 +38,7 @@ func TestWorkerHasTheWorkersFields(t *testing.T) {
 	t.Parallel()
 	inGo := []string{"Transports", "Name", "Logger"}
 	requireFields(t, reflect.TypeFor[worker.Config](), reflect.TypeFor[config.Worker](), inGo)
-	requireFields(t, reflect.TypeFor[pipeline.RetryPolicy](), reflect.TypeFor[config.Retry](), nil)
+	requireFields(t, reflect.TypeFor[flow.RetryPolicy](), reflect.TypeFor[config.Retry](), []string{"schedule"})
 }
 
 func requireFields(t *testing.T, want, got reflect.Type, except []string) {

@@ -18,6 +18,7 @@ const (
 // facts is what the rules may look at, read once per batch.
 type facts struct {
 	now        time.Time
+	giveUpAt   time.Time
 	preference *preferences.Preference
 	read       *inbox.Reading
 }
@@ -36,7 +37,7 @@ func (r *run) decide(ctx context.Context) error {
 	}
 	for i, it := range open {
 		started := time.Now()
-		f := facts{now: r.batch.ClaimedAt, preference: chosen[i], read: read[i]}
+		f := facts{now: r.batch.ClaimedAt, giveUpAt: r.giveUpAt(it), preference: chosen[i], read: read[i]}
 		if err := r.judge(ctx, it, f); err != nil {
 			r.settleFailure(it, applicationError("guard", "guard", err), started)
 			continue

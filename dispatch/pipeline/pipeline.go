@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
@@ -30,8 +31,8 @@ type Config struct {
 	RecordEvery time.Duration
 	// SendTimeout ends a send. Defaults to 180 s, for mail servers that take their time.
 	SendTimeout time.Duration
-	// Retry says when a failed send is tried again.
-	Retry RetryPolicy
+	// Retry replaces numbers of how failed sends are tried again. Defaults to none: each event's retry decides.
+	Retry flow.RetryPolicy
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -44,7 +45,7 @@ type Pipeline struct {
 	slots       chan struct{}
 	recordEvery time.Duration
 	sendTimeout time.Duration
-	retry       RetryPolicy
+	retry       flow.RetryPolicy
 	logger      *slog.Logger
 }
 
@@ -63,7 +64,7 @@ func New(cfg *Config) (*Pipeline, error) {
 		slots:       make(chan struct{}, cmp.Or(cfg.Senders, 32)),
 		recordEvery: cmp.Or(cfg.RecordEvery, 20*time.Millisecond),
 		sendTimeout: cmp.Or(cfg.SendTimeout, 180*time.Second),
-		retry:       cfg.Retry.withDefaults(),
+		retry:       cfg.Retry,
 		logger:      cmp.Or(cfg.Logger, slog.Default()),
 	}
 	for _, t := range cfg.Transports {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
@@ -102,7 +103,7 @@ func (p *Plan) count(outcome PlanOutcome) int {
 // PlannerConfig changes a [Planner].
 type PlannerConfig struct {
 	// Retry is the policy of the workers, which tells a retry from a failure.
-	Retry RetryPolicy
+	Retry flow.RetryPolicy
 	// Logger takes the stacks of contained panics. Defaults to slog.Default().
 	Logger *slog.Logger
 }

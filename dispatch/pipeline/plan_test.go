@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/internal/dbtest"
@@ -314,7 +315,7 @@ func TestWhatFailsInAPlanHarmsNoOther(t *testing.T) {
 
 	// The workers' policy tells whether there is another try.
 	p.Planner, err = pipeline.NewPlanner(d, &pipeline.PlannerConfig{
-		Retry: pipeline.RetryPolicy{MaxAttempts: 1}, Logger: slog.New(slog.DiscardHandler),
+		Retry: flow.RetryPolicy{MaxAttempts: 1}, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	require.Equal(t, "email.panicking to : fail(exhausted)", outcomes(p.plan(t, numbered("bob"), nil))[0])

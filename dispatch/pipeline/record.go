@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
 )
@@ -17,9 +19,15 @@ const recordTimeout = 30 * time.Second
 type recorder struct {
 	*run
 	pending []receipts.Result
+	// made counts the attempts of each pending result, with this one, since the receipt was emitted or reopened.
+	made map[uuid.UUID]int
 }
 
-func (r *recorder) add(result receipts.Result) { r.pending = append(r.pending, result) }
+// add takes the result of a settled item.
+func (r *recorder) add(it *item) {
+	r.pending = append(r.pending, *it.result)
+	r.made[it.ID] = it.Attempts + 1
+}
 
 // collect takes n settled items from done, and records what has come in every so often, so that a slow send does not
 // hold back the results of the others.
@@ -31,7 +39,7 @@ func (r *recorder) collect(ctx context.Context, done <-chan *item, n int) error 
 		select {
 		case it := <-done:
 			received++
-			r.add(*it.result)
+			r.add(it)
 		case <-tick.C:
 			if err := r.flush(ctx, false); err != nil {
 				failed = err
@@ -48,6 +56,9 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
+	if err := r.quarantine(ctx); err != nil {
+		return err
+	}
 	recorded, err := r.store.Record(ctx, r.db, r.batch.Token, r.pending, last)
 	if err != nil {
 		return err
@@ -60,5 +71,6 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 		}
 	}
 	r.pending = nil
+	clear(r.made)
 	return nil
 }

@@ -163,7 +163,7 @@ func (r *run) lookUpPeople(ctx context.Context) error {
 				failed = checkText([]transports.Recipient{it.recipient})
 			}
 			if failed != nil {
-				r.settleFailure(it, applicationError("people", "people directory", failed), started)
+				r.settleFailure(it, applicationError(codePeople, "people directory", failed), started)
 			}
 		}
 	}
@@ -196,8 +196,15 @@ func merge(named transports.Recipient, person people.Person, kind transports.Add
 	return named
 }
 
+// codePeople is the code of an attempt that failed in the directory of people, which is asked for many receipts at once.
+// None of them is to blame for its panic.
+const codePeople = "people"
+
 // applicationError is a failure in a function or query of the application: its own words, worth another try.
 func applicationError(code, what string, err error) *transports.Error {
+	if classified := transports.Classify(err); classified.Code == codePanic && code != codePeople {
+		return classified
+	}
 	return &transports.Error{
 		Class: transports.Transient, Code: code, Err: err,
 		Detail: fmt.Sprintf("%s: %s", what, err),

@@ -1,48 +1,69 @@
 package pipeline
 
 import (
-	"cmp"
-	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
-
-// RetryPolicy says when a failed send is tried again: after half of min(Cap, Base·2ⁿ⁻¹) plus a random part of the
-// other half, so that many receipts that failed together do not come back together.
-type RetryPolicy struct {
-	// Base is the first wait. Defaults to 5 s.
-	Base time.Duration
-	// Cap bounds every wait. Defaults to 1 h.
-	Cap time.Duration
-	// MaxAttempts ends the trying. Defaults to 20, which is about 12 hours; at most 1,000.
-	MaxAttempts int
-}
 
 // undeclaredWait is how long a receipt waits for a worker that knows its event; misconfiguredWait, for somebody to
 // mend credentials.
 const (
 	undeclaredWait    = time.Minute
-	misconfiguredWait = time.Minute
-	maxRetryAfter     = 24 * time.Hour
+	misconfiguredWait = 30 * time.Second
 )
 
-func (p RetryPolicy) withDefaults() RetryPolicy {
-	p.Base = cmp.Or(p.Base, 5*time.Second)
-	p.Cap = max(cmp.Or(p.Cap, time.Hour), p.Base)
-	p.MaxAttempts = min(cmp.Or(p.MaxAttempts, 20), 1000)
-	return p
+// policy is how the receipt is tried again: the worker's own numbers before those of its kind.
+func (r *run) policy(it *item) flow.RetryPolicy {
+	return r.retry.Or(flow.PolicyOf(it.channel.RetryOf(it.Priority)))
 }
 
-// wait is the pause after the n-th attempt, n ≥ 1.
-func (p RetryPolicy) wait(n int) time.Duration {
-	d := p.Base
-	for i := 1; i < n && d < p.Cap; i++ {
-		d *= 2
+// firstDue is from when a receipt's deadline counts: when it first became due, or was reopened.
+func (it *item) firstDue() time.Time {
+	switch {
+	case it.RenewedAt != nil:
+		return *it.RenewedAt
+	case it.SendAt != nil:
+		return *it.SendAt
+	case it.Event.At != nil && it.Event.At.After(it.CreatedAt):
+		return *it.Event.At
 	}
-	d = min(d, p.Cap)
-	return d/2 + rand.N(d/2+1)
+	return it.CreatedAt
+}
+
+// giveUpAt is when the receipt is tried no more.
+func (r *run) giveUpAt(it *item) time.Time { return it.firstDue().Add(r.policy(it).Deadline) }
+
+// left is how long the receipt may still wait for a try.
+func (r *run) left(it *item) time.Duration {
+	end := r.giveUpAt(it)
+	if it.ExpiresAt != nil && it.ExpiresAt.Before(end) {
+		end = *it.ExpiresAt
+	}
+	return max(0, end.Sub(r.batch.ClaimedAt))
+}
+
+// boundWait ends a wait at the receipt's deadlines: the next look then finds it expired. Past them it expires at once.
+func (r *run) boundWait(it *item, result *receipts.Result) {
+	left := r.left(it)
+	if left > 0 {
+		result.Wait = min(result.Wait, left)
+		return
+	}
+	result.State, result.Reason, result.Wait = receipts.Expired, receipts.GaveUp, 0
+	if it.ExpiresAt != nil && !r.batch.ClaimedAt.Before(*it.ExpiresAt) {
+		result.Reason = receipts.Deadline
+	}
+}
+
+// turnedAway reports whether the receipt was tried, or kept from it by the provider's state.
+func (it *item) turnedAway() bool {
+	return it.Attempts > 0 || slices.Contains([]receipts.Reason{
+		receipts.Retry, receipts.RateLimited, receipts.Misconfigured, receipts.Reclaimed,
+	}, it.WaitedFor)
 }
 
 // settleFailure decides what a failed try means for the receipt.
@@ -55,31 +76,31 @@ func (r *run) settleFailure(it *item, failure *transports.Error, started time.Ti
 		StartedAt: started, FinishedAt: time.Now(), Outcome: outcome, Class: failure.Class,
 		Code: failure.Code, Detail: truncate(failure.Detail, maxDetail),
 	}}
-	made := it.Attempts + 1
+	policy, made := r.policy(it), it.Attempts+1
 	switch failure.Class {
 	case transports.Permanent:
 		result.State, result.Reason, result.CostsAttempt = receipts.Failed, receipts.Rejected, true
 	case transports.Address:
 		result.State, result.Reason, result.CostsAttempt = receipts.Failed, receipts.BadAddress, true
 	case transports.Rate:
-		result.State, result.Reason = receipts.Waiting, receipts.RateLimited
-		result.Wait = r.retry.wait(1)
+		result.State, result.Reason, result.Wait = receipts.Waiting, receipts.RateLimited, policy.Wait(1, failure.RetryAfter)
 	case transports.Configuration:
-		result.State, result.Reason, result.Wait = receipts.Waiting, receipts.Misconfigured, misconfiguredWait
+		result.State, result.Reason = receipts.Waiting, receipts.Misconfigured
+		result.Wait = max(misconfiguredWait, min(failure.RetryAfter, flow.MaxRetryAfter))
 	default:
 		result.CostsAttempt = true
-		result.State, result.Reason, result.Wait = receipts.Waiting, receipts.Retry, r.retry.wait(made)
-		if made >= r.retry.MaxAttempts {
+		result.State, result.Reason, result.Wait = receipts.Waiting, receipts.Retry, policy.Wait(made, failure.RetryAfter)
+		last := made >= policy.MaxAttempts
+		switch {
+		case failure.Class == transports.Unknown && (last || result.Wait >= r.left(it)):
+			// No try follows that could tell whether this one arrived.
+			result.State, result.Reason = receipts.Uncertain, receipts.AnswerLost
+		case last:
 			result.State, result.Reason = receipts.Failed, receipts.Exhausted
 		}
-		if made >= r.retry.MaxAttempts && failure.Class == transports.Unknown {
-			result.State, result.Reason = receipts.Uncertain, receipts.AnswerLost
-		}
 	}
-	result.Wait = max(result.Wait, min(failure.RetryAfter, maxRetryAfter))
-	if it.ExpiresAt != nil {
-		// Past its deadline there is nothing to wait for: the next look then finds it expired.
-		result.Wait = max(0, min(result.Wait, it.ExpiresAt.Sub(r.batch.ClaimedAt)))
+	if result.State == receipts.Waiting {
+		r.boundWait(it, &result)
 	}
 	it.settle(result)
 }

@@ -7,12 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/inapp"
 	"github.com/carillon-notify/carillon/transports/transporttest"
 )
 
@@ -71,16 +74,16 @@ func TestAReceiptIsTriedNoMoreThanMaxAttempts(t *testing.T) {
 					return transports.Result{}, transports.Errorf(class, "down")
 				},
 			})
-			b := setup(t, resource(nil, emailTo("user")), down)
+			b := setup(t, resource(retried(dispatch.RetryCode), emailTo("user")), down)
 			event := b.emit(t, numbered("ann"), nil)
-			for range 25 {
-				b.Advance(aWhile)
+			for range 15 {
+				b.Advance(30 * time.Second)
 			}
 			require.Equal(t, map[string]string{"email ann": want}, b.states(event))
-			require.Len(t, down.Tried(), 20)
+			require.Len(t, down.Tried(), 12)
 			receipt := one(t, b.Receipts(event))
-			require.Equal(t, 20, receipt.Attempts)
-			require.Len(t, b.Attempts(receipt.ID), 20)
+			require.Equal(t, 12, receipt.Attempts)
+			require.Len(t, b.Attempts(receipt.ID), 12)
 		})
 	}
 }
@@ -134,4 +137,173 @@ func TestEveryTrySendsWhatTheFirstOneRendered(t *testing.T) {
 	require.Equal(t, tried[0], tried[1])
 	require.Equal(t, 1, renders)
 	require.Equal(t, "token 1 for Ann", tried[0].Content.Message)
+}
+
+// retried declares how the event's messages are tried again.
+func retried(kind dispatch.Retry) func(*dispatch.Resource[order], *dispatch.Event[order]) {
+	return func(_ *dispatch.Resource[order], e *dispatch.Event[order]) { e.Retry = kind }
+}
+
+func down(class transports.Class) *transporttest.Fake {
+	return transporttest.NewFake(transports.Email, &transporttest.FakeConfig{
+		SendFunc: func(context.Context, transports.Message) (transports.Result, error) {
+			return transports.Result{}, transports.Errorf(class, "down")
+		},
+	})
+}
+
+func TestOptionDeadlineEndsTheTrying(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		kind     dispatch.Retry
+		class    transports.Class
+		deadline time.Duration
+	}{
+		{dispatch.RetryCode, transports.Rate, 10 * time.Minute},
+		{dispatch.RetryChat, transports.Rate, 6 * time.Hour},
+		{dispatch.RetryPush, transports.Configuration, 24 * time.Hour},
+		{"", transports.Configuration, 48 * time.Hour},
+		{dispatch.RetryBulk, transports.Rate, 5 * 24 * time.Hour},
+	} {
+		t.Run(string(test.kind+"_"), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, resource(retried(test.kind), emailTo("user")), down(test.class))
+			event := b.emit(t, numbered("ann"), nil)
+			b.Deliver()
+			b.Advance(test.deadline - time.Second)
+			receipt := one(t, b.Receipts(event))
+			require.Equal(t, receipts.Waiting, receipt.State)
+			require.WithinDuration(t, receipt.CreatedAt.Add(test.deadline), receipt.DueAt, 0)
+			require.Zero(t, receipt.Attempts, "waiting for the provider costs nothing")
+			b.Advance(time.Second)
+			require.Equal(t, map[string]string{"email ann": "expired(gave_up)"}, b.states(event))
+			decisions := b.Decisions(receipt.ID)
+			require.Contains(t, decisions[len(decisions)-1].Verdicts[0].Detail, "its retry policy")
+		})
+	}
+}
+
+func TestTheDeadlineCountsFromWhenTheReceiptFirstBecameDue(t *testing.T) {
+	t.Parallel()
+	delayed := emailTo("user")
+	delayed.Delay = 24 * time.Hour
+	b := setup(t, resource(retried(dispatch.RetryCode), delayed), down(transports.Rate))
+	event := b.emit(t, numbered("ann"), &dispatch.EmitOpts{At: time.Now().Add(time.Hour)})
+	b.Deliver()
+	b.Advance(25 * time.Hour)
+	b.Advance(9 * time.Minute)
+	require.Equal(t, map[string]string{"email ann": "waiting(rate_limited)"}, b.states(event))
+	b.Advance(2 * time.Minute)
+	require.Equal(t, map[string]string{"email ann": "expired(gave_up)"}, b.states(event))
+}
+
+func TestALateReceiptGetsItsTryUnlessItIsACode(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[dispatch.Retry]string{
+		dispatch.RetryCode: "expired(gave_up)", dispatch.RetryTransactional: "sent(accepted)", dispatch.RetryChat: "sent(accepted)",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, resource(retried(kind), emailTo("user")), scripted())
+			event := b.emit(t, numbered("ann"), nil)
+			b.Advance(7 * 24 * time.Hour)
+			require.Equal(t, map[string]string{"email ann": want}, b.states(event))
+		})
+	}
+}
+
+func TestAfterTheDeadlineTheFirstFailureIsTheLast(t *testing.T) {
+	t.Parallel()
+	for class, want := range map[transports.Class]string{
+		transports.Transient: "expired(gave_up)", transports.Unknown: "uncertain(answer_lost)", transports.Permanent: "failed(rejected)",
+	} {
+		t.Run(string(class), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, resource(nil, emailTo("user")), down(class))
+			event := b.emit(t, numbered("ann"), nil)
+			b.Advance(7 * 24 * time.Hour)
+			require.Equal(t, map[string]string{"email ann": want}, b.states(event))
+		})
+	}
+}
+
+func TestAReopenedReceiptHasItsDeadlineAnew(t *testing.T) {
+	t.Parallel()
+	fake := scripted(transports.Errorf(transports.Rate, "slow"))
+	b := setup(t, resource(retried(dispatch.RetryCode), emailTo("user")), fake)
+	event := b.emit(t, numbered("ann"), nil)
+	b.Deliver()
+	b.Advance(time.Hour)
+	require.Equal(t, map[string]string{"email ann": "expired(gave_up)"}, b.states(event))
+	store := receipts.New(&receipts.Config{NowFunc: b.Now})
+	op, err := store.StartOperation(t.Context(), b.tx, receipts.Operation{Action: receipts.ActionReopen, Operator: "ada", Reason: "test"})
+	require.NoError(t, err)
+	_, err = store.Apply(t.Context(), b.tx, op, []uuid.UUID{one(t, b.Receipts(event)).ID})
+	require.NoError(t, err)
+	b.Deliver()
+	require.Equal(t, map[string]string{"email ann": "sent(accepted)"}, b.states(event))
+}
+
+func TestThreeIdenticalPanicsQuarantineAReceipt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fail func(try int) error
+		want string
+		made int
+	}{
+		"Same":   {func(int) error { panic("same") }, "failed(poison)", 3},
+		"Others": {func(try int) error { panic([]any{"a", 1}[try%2]) }, "expired(gave_up)", 0},
+		"Interrupted": {func(try int) error {
+			if try%3 == 0 {
+				return errors.New("down")
+			}
+			panic("same")
+		}, "expired(gave_up)", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			try := 0
+			fake := transporttest.NewFake(transports.Email, &transporttest.FakeConfig{
+				SendFunc: func(context.Context, transports.Message) (transports.Result, error) {
+					try++
+					return transports.Result{}, test.fail(try)
+				},
+			})
+			b := setup(t, resource(nil, emailTo("user")), fake)
+			event := b.emit(t, numbered("ann"), nil)
+			for range 55 {
+				b.Advance(time.Hour)
+			}
+			require.Equal(t, map[string]string{"email ann": test.want}, b.states(event))
+			if test.made > 0 {
+				require.Len(t, fake.Tried(), test.made)
+			} else {
+				require.Greater(t, len(fake.Tried()), 10)
+			}
+		})
+	}
+}
+
+func TestAPanicOverOneNotificationCostsTheOthersNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, resource(nil, inAppTo("others")), touchy{inapp.New()})
+	event := b.emit(t, numbered("ann", "ann", "bob", "dora"), nil)
+	b.Deliver()
+	b.Advance(time.Minute)
+	b.Advance(time.Minute)
+	require.Equal(t, map[string]string{
+		"in_app ann": "sent(accepted)", "in_app bob": "failed(poison)", "in_app dora": "sent(accepted)",
+	}, b.states(event))
+}
+
+// touchy panics over bob.
+type touchy struct{ transports.InDatabase }
+
+func (t touchy) SendTx(ctx context.Context, tx pgx.Tx, ms []transports.Message) ([]transports.Result, error) {
+	for _, m := range ms {
+		if m.Recipient.ID == "bob" {
+			panic("bob")
+		}
+	}
+	return t.InDatabase.SendTx(ctx, tx, ms)
 }

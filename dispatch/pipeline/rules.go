@@ -37,12 +37,25 @@ func Rules() []string {
 
 func judgeExpiry(_ context.Context, it *item, f facts) (receipts.Verdict, error) {
 	if it.ExpiresAt == nil || f.now.Before(*it.ExpiresAt) {
-		return receipts.Verdict{}, nil
+		return judgePatience(it, f), nil
 	}
 	return receipts.Verdict{
 		Verdict: verdictExpire, Reason: receipts.Deadline,
 		Row: map[string]any{"table": "receipts", "expires_at": it.ExpiresAt.UTC().Format(time.RFC3339)},
 	}, nil
+}
+
+// judgePatience ends the trying at the deadline of the receipt's retry policy. A receipt that nobody has tried yet gets
+// its try however late it is, because that is our delay and not the provider's; but for a code, which is worthless then.
+func judgePatience(it *item, f facts) receipts.Verdict {
+	if f.now.Before(f.giveUpAt) || !it.turnedAway() && it.channel.RetryOf(it.Priority) != transports.RetryCode {
+		return receipts.Verdict{}
+	}
+	return receipts.Verdict{
+		Verdict: verdictExpire, Reason: receipts.GaveUp,
+		Detail: fmt.Sprintf("it was due at %s, and its retry policy, %s, ended at %s", it.firstDue().UTC().Format(time.RFC3339),
+			it.channel.RetryOf(it.Priority), f.giveUpAt.UTC().Format(time.RFC3339)),
+	}
 }
 
 func judgeAddress(_ context.Context, it *item, _ facts) (receipts.Verdict, error) {

@@ -14,11 +14,11 @@ import (
 
 // sendAndRecord records what the earlier stages settled, sends the rest, and records each as it is done.
 func (r *run) sendAndRecord(ctx context.Context) error {
-	rec := &recorder{run: r}
+	rec := &recorder{run: r, made: map[uuid.UUID]int{}}
 	open := r.open()
 	for _, it := range r.items {
 		if it.result != nil {
-			rec.add(*it.result)
+			rec.add(it)
 		}
 	}
 	var remote []*item
@@ -31,10 +31,8 @@ func (r *run) sendAndRecord(ctx context.Context) error {
 		}
 	}
 	for t, items := range inDatabase {
-		if err := r.sendTx(ctx, t, items); err != nil {
-			for _, it := range items {
-				rec.add(*it.result)
-			}
+		for _, it := range r.sendAllTx(ctx, t, items) {
+			rec.add(it)
 		}
 	}
 	if len(remote) > 0 {
@@ -46,6 +44,25 @@ func (r *run) sendAndRecord(ctx context.Context) error {
 		return err
 	}
 	return rec.flush(ctx, true)
+}
+
+// sendAllTx sends over a transport that is in the database, and returns the items whose result is still to be recorded.
+// After a panic each is tried on its own, so that one message does not cost the others their tries.
+func (r *run) sendAllTx(ctx context.Context, t transports.InDatabase, items []*item) (failed []*item) {
+	err := r.sendTx(ctx, t, items)
+	if err == nil {
+		return nil
+	}
+	if len(items) == 1 || transports.Classify(err).Code != codePanic {
+		return items
+	}
+	for _, it := range items {
+		it.result = nil
+		if err := r.sendTx(ctx, t, []*item{it}); err != nil {
+			failed = append(failed, it)
+		}
+	}
+	return failed
 }
 
 // sendTx writes the messages and their results in one transaction, so that both exist or neither does. After an

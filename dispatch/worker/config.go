@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carillon-notify/carillon/dispatch"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -33,8 +33,8 @@ type Config struct {
 	SendTimeout time.Duration
 	// Grace is how long [Worker.Run] lets sends finish once its context ends. Defaults to 10 s.
 	Grace time.Duration
-	// Retry says when a failed send is tried again.
-	Retry pipeline.RetryPolicy
+	// Retry replaces numbers of how failed sends are tried again, whatever the event's own retry says. Defaults to none.
+	Retry flow.RetryPolicy
 	// Name names the worker in leases. Defaults to host name and process id.
 	Name string
 	// Logger defaults to slog.Default().

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/inapp"
@@ -116,7 +116,7 @@ func TestOptionSendTimeoutEndsASend(t *testing.T) {
 	pool, d, h := setup(t)
 	var calls atomic.Int32
 	start(t, pool, d, &worker.Config{
-		SendTimeout: 30 * time.Millisecond, Retry: pipeline.RetryPolicy{Base: time.Millisecond},
+		SendTimeout: 30 * time.Millisecond, Retry: flow.RetryPolicy{Base: time.Millisecond},
 		Transports: []transports.Transport{inapp.New(), email(func(ctx context.Context) error {
 			if calls.Add(1) > 1 {
 				return nil
@@ -138,7 +138,7 @@ func TestOptionRetrySetsBaseCapAndMaxAttempts(t *testing.T) {
 	var calls atomic.Int32
 	start(t, pool, d, &worker.Config{
 		// Without the cap the later waits would be seconds, with the default base all would.
-		Retry: pipeline.RetryPolicy{Base: 2 * time.Millisecond, Cap: 4 * time.Millisecond, MaxAttempts: 12},
+		Retry: flow.RetryPolicy{Base: 2 * time.Millisecond, Cap: 4 * time.Millisecond, MaxAttempts: 12},
 		Transports: []transports.Transport{inapp.New(), email(func(context.Context) error {
 			calls.Add(1)
 			return errors.New("down")
@@ -166,7 +166,7 @@ func TestOptionLoggerGetsWhatHealsAndNoSecret(t *testing.T) {
 	pool, d, h := setup(t)
 	var log lines
 	start(t, pool, d, &worker.Config{
-		Logger: slog.New(slog.NewTextHandler(&log, nil)), Retry: pipeline.RetryPolicy{Base: time.Millisecond},
+		Logger: slog.New(slog.NewTextHandler(&log, nil)), Retry: flow.RetryPolicy{Base: time.Millisecond},
 		Transports: []transports.Transport{inapp.New(), email(func(context.Context) error { panic("SECRET") })},
 	})
 	require.NoError(t, run(t.Context(), pool, h, 1))

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/migrations"
@@ -185,7 +185,7 @@ func TestAFailedSendComesBackByItself(t *testing.T) {
 		},
 	})
 	start(t, pool, d, &worker.Config{
-		Transports: []transports.Transport{email, inapp.New()}, Retry: pipeline.RetryPolicy{Base: 20 * time.Millisecond},
+		Transports: []transports.Transport{email, inapp.New()}, Retry: flow.RetryPolicy{Base: 20 * time.Millisecond},
 	})
 	require.NoError(t, run(t.Context(), pool, h, 1))
 	require.Equal(t, 1, settled(t, pool, 2)["email sent(accepted)"])

@@ -28,16 +28,17 @@ var layers = map[string][]string{
 		"internal/failpoint",
 	},
 	"dispatch/config":            {"dispatch", "dispatch/people", "transports", "templates"},
+	"dispatch/flow":              {"transports"},
 	"dispatch/hook":              nil,
 	"dispatch/people":            {"dispatch/internal/sqltext"},
 	"dispatch/internal/registry": {"dispatch/people", "receipts", "templates", "transports"},
 	"dispatch/internal/sqltext":  nil,
 	"dispatch/pipeline": {
-		"dispatch", "dispatch/internal/registry", "dispatch/people", "receipts", "preferences", "inbox", "templates",
-		"transports", "internal/failpoint",
+		"dispatch", "dispatch/flow", "dispatch/internal/registry", "dispatch/people", "receipts", "preferences", "inbox",
+		"templates", "transports", "internal/failpoint",
 	},
 	"dispatch/worker": {
-		"dispatch", "dispatch/people", "dispatch/pipeline", "receipts", "migrations", "transports", "preferences",
+		"dispatch", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "receipts", "migrations", "transports", "preferences",
 	},
 	"dispatch/dispatchtest": {
 		"dispatch/...", "counters", "inbox", "migrations", "preferences", "receipts", "templates", "transports/...",

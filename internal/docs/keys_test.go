@@ -58,11 +58,11 @@ var (
 		"Content": "transports/content.go", "email.Config": "transports/email/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
-		"worker.Config":     "dispatch/worker/config.go", "pipeline.RetryPolicy": "dispatch/pipeline/retry.go",
+		"worker.Config":     "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",
 	}
 	better = map[string]string{
 		"event": "dispatch.Event", "channel": "dispatch.Channel", "category": "dispatch.Category",
-		"Worker": "worker.Config", "Retry": "pipeline.RetryPolicy",
+		"Worker": "worker.Config", "Retry": "flow.RetryPolicy",
 	}
 )
 

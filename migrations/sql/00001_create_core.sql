@@ -56,6 +56,7 @@ CREATE TABLE carillon.receipts (
   due_at timestamptz NOT NULL DEFAULT now(),
   send_at timestamptz,
   expires_at timestamptz,
+  renewed_at timestamptz, -- when an operator last reopened it: the deadline of its tries counts from then
   job_id bigint,
   lease_token uuid,
   cursor text,

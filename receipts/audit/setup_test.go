@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/preferences"
@@ -94,7 +94,7 @@ func busy(t *testing.T) *pgxpool.Pool {
 	emit(t, pool, "shop.brief", `{"people": ["fine"]}`, `{"at": "2999-01-01T00:00:00Z"}`)
 
 	w, err := worker.New(pool, file.Dispatcher, &worker.Config{
-		Transports: file.Transports, Retry: pipeline.RetryPolicy{Base: time.Millisecond, Cap: time.Millisecond, MaxAttempts: 3},
+		Transports: file.Transports, Retry: flow.RetryPolicy{Base: time.Millisecond, Cap: time.Millisecond, MaxAttempts: 3},
 	})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -144,6 +145,7 @@ func (b *builder) checkEvent(source EventSource, event *Event) {
 	if source.ExpiresAfter < 0 || source.ExpiresAfter > maxDelay {
 		b.problems.Add(path+".expires_after", "%s is out of range (0 to %s)", source.ExpiresAfter, maxDelay)
 	}
+	b.checkRetry(path, source.Retry)
 	if len(source.Channels) == 0 {
 		b.problems.Add(path+".channels", "the event has no channel (nobody would hear of it)")
 	}
@@ -151,6 +153,12 @@ func (b *builder) checkEvent(source EventSource, event *Event) {
 		if !slices.ContainsFunc(source.Channels, func(c ChannelSource) bool { return c.Transport == transport }) {
 			b.problems.Add(path+".content_for."+transport, "no channel of the event uses transport %q", transport)
 		}
+	}
+}
+
+func (b *builder) checkRetry(path string, retry transports.Retry) {
+	if retry != "" && !slices.Contains(transports.Retries(), retry) {
+		b.problems.Add(path+".retry", "unknown retry %q (one of %s)", retry, join(transports.Retries()))
 	}
 }
 
@@ -162,6 +170,7 @@ func (b *builder) channel(path string, event EventSource, source ChannelSource) 
 	}
 	channel := &Channel{
 		Name: source.Name, Transport: source.Transport, Audience: source.Audience, Delay: source.Delay, Spec: spec,
+		Retry: cmp.Or(source.Retry, event.Retry),
 	}
 	if channel.Name == "" {
 		channel.Name = source.Transport + "." + source.Audience
@@ -182,6 +191,7 @@ func (b *builder) channel(path string, event EventSource, source ChannelSource) 
 	default:
 		b.problems.Add(path+".policy", "unknown policy %q (one of skip_if_read)", source.Policy)
 	}
+	b.checkRetry(path, source.Retry)
 	channel.Resolve = b.resolver(path, event, source, spec)
 	return channel
 }
@@ -235,6 +245,15 @@ func keys[V any](m map[string]V) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// join lists names of any kind.
+func join[S ~string](names []S) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = string(name)
+	}
+	return strings.Join(list, ", ")
 }
 
 // oneOf lists the declared names, for the way out of a problem.

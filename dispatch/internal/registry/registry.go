@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -69,10 +70,21 @@ type Channel struct {
 	Audience   string
 	Delay      time.Duration
 	SkipIfRead bool
-	Spec       transports.Spec
-	Resolve    Resolver
+	// Retry is what the channel or its event declares; empty if neither does.
+	Retry   transports.Retry
+	Spec    transports.Spec
+	Resolve Resolver
 	// Templates are the content fields that the transport sends, in the order of transports.Content.
 	Templates []Field
+}
+
+// RetryOf is how receipts of the channel are tried again. The priority is the receipt's own, which an emit may choose.
+func (c *Channel) RetryOf(p receipts.Priority) transports.Retry {
+	byPriority := transports.RetryTransactional
+	if p == receipts.Bulk {
+		byPriority = transports.RetryBulk
+	}
+	return cmp.Or(c.Retry, c.Spec.Retry, byPriority)
 }
 
 // Field is one compiled content field.

@@ -32,6 +32,7 @@ type EventSource struct {
 	NotificationType string
 	Priority         receipts.Priority
 	ExpiresAfter     time.Duration
+	Retry            transports.Retry
 	Channels         []ChannelSource
 	Content          transports.Content
 	ContentFor       map[string]transports.Content
@@ -52,6 +53,7 @@ type ChannelSource struct {
 	Audience  string
 	Delay     time.Duration
 	Policy    string
+	Retry     transports.Retry
 	Content   transports.Content
 }
 
