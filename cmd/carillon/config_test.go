@@ -25,7 +25,7 @@ func TestDefaultsAreThoseOfTheFieldsComments(t *testing.T) {
 		keys               reflect.Type
 	}{
 		{"worker.", "../../dispatch/worker/config.go", "Config", reflect.TypeFor[config.Worker]()},
-		{"worker.retry.", "../../dispatch/pipeline/retry.go", "RetryPolicy", reflect.TypeFor[config.Retry]()},
+		{"worker.retry.", "../../dispatch/flow/retry.go", "RetryPolicy", reflect.TypeFor[config.Retry]()},
 		{"transports.email.", "../../transports/email/config.go", "Config", reflect.TypeFor[email.Config]()},
 	} {
 		for field, text := range statedDefaults(t, section.file, section.name) {
