@@ -64,6 +64,9 @@ func TestWhatIsWrongWithADeclarationIsNamed(t *testing.T) {
 		`channels[0].transport: unknown transport "pigeon"`:                              func(_ *resource, e *event) { e.Channels[0].Transport = "pigeon" },
 		`channels[1].audience: unknown audience "crowd" (declared audiences: ops, user)`: func(_ *resource, e *event) { e.Channels[1].Audience = "crowd" },
 		`channels[0].policy: unknown policy "maybe"`:                                     func(_ *resource, e *event) { e.Channels[0].Policy = "maybe" },
+		`channels[0].on_unknown: unknown policy "maybe" (one of resend, park, probe)`:    func(_ *resource, e *event) { e.Channels[0].OnUnknown = "maybe" },
+		`channels[0].on_unknown: transport email cannot be asked`:                        func(_ *resource, e *event) { e.Channels[0].OnUnknown = dispatch.Probe },
+		`channels[1].on_unknown: transport in_app delivers in the database`:              func(_ *resource, e *event) { e.Channels[1].OnUnknown = dispatch.Resend },
 		`channels[0].policy: skip_if_read needs an in_app channel`: func(_ *resource, e *event) {
 			e.Channels = e.Channels[:1]
 			e.Channels[0].Policy = dispatch.SkipIfRead

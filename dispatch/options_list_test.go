@@ -211,6 +211,10 @@ func channelOptions() []option {
 			d.e().Channels[0].Retry = dispatch.RetryCode
 			d.replace(first, "{ transport: email, audience: user, retry: code }")
 		}, "expired(gave_up)").after(late),
+		field("Channel.OnUnknown", "events.*.channels[].on_unknown", func(d *specimen) {
+			d.e().Channels[0].OnUnknown = dispatch.Park
+			d.replace(first, "{ transport: email, audience: user, on_unknown: park }")
+		}, "on_unknown=park"),
 		field("Channel.Content", "events.*.channels[].content.message", func(d *specimen) {
 			d.e().Channels[0].Content.Message = "Just here"
 			d.replace(first, "{ transport: email, audience: user, content: { message: Just here } }")

@@ -155,8 +155,8 @@ func tell(t *testing.T, story *strings.Builder, tx pgx.Tx, kit *dispatchtest.Kit
 	for _, query := range []string{
 		`SELECT format('event %s resource=%s/%s tenant=%s actor=%s key=%s at=%s trace=%s', name, resource_type, resource_id, tenant, actor,
 			idempotency_key, at - created_at, trace) FROM carillon.events ORDER BY id`,
-		`SELECT format('receipt channel=%s transport=%s audience=%s recipient=%s address=%s priority=%s send_after=%s expires_after=%s %s(%s)',
-			channel, transport, audience, recipient, address, priority, send_at - created_at, expires_at - created_at, state, reason)
+		`SELECT format('receipt channel=%s transport=%s audience=%s recipient=%s address=%s priority=%s send_after=%s expires_after=%s %s(%s) on_unknown=%s',
+			channel, transport, audience, recipient, address, priority, send_at - created_at, expires_at - created_at, state, reason, on_unknown)
 			FROM carillon.receipts ORDER BY id`,
 		`SELECT format('attempt %s %s', class, detail) FROM carillon.attempts ORDER BY receipt_id, n`,
 		`SELECT format('verdicts %s', verdicts) FROM carillon.decisions ORDER BY receipt_id, decided_at`,

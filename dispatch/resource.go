@@ -59,6 +59,19 @@ const (
 	RetryPush          = transports.RetryPush
 )
 
+// OnUnknown says what becomes of a message that may have been accepted, because the answer or the worker was lost.
+type OnUnknown = transports.OnUnknown
+
+// The policies for lost answers.
+const (
+	// Resend sends again, with the same content and key; the recipient may get the message twice.
+	Resend = transports.Resend
+	// Park leaves the receipt as uncertain for an operator to decide.
+	Park = transports.Park
+	// Probe asks the provider first, where the transport can.
+	Probe = transports.Probe
+)
+
 // Content is what a message says, as templates: see package templates for the syntax.
 type Content = transports.Content
 
@@ -138,6 +151,8 @@ type Channel struct {
 	Policy Policy
 	// Retry is how failed sends are tried again. Defaults to the event's.
 	Retry Retry
+	// OnUnknown says what to do when an answer was lost. Defaults to what the transport's spec says, else to [Resend].
+	OnUnknown OnUnknown
 	// Content replaces fields of the event's Content for this channel.
 	Content Content
 }
@@ -183,7 +198,7 @@ func (r Resource[T]) declare(problems *Problems) []registry.EventSource {
 		for _, c := range e.Channels {
 			source.Channels = append(source.Channels, registry.ChannelSource{
 				Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
-				Policy: string(c.Policy), Retry: c.Retry, Content: c.Content,
+				Policy: string(c.Policy), Retry: c.Retry, OnUnknown: c.OnUnknown, Content: c.Content,
 			})
 		}
 		source.Enrich, source.Enriched = e.EnrichFunc.run, e.EnrichFunc.shape

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/transports"
 )
 
 // Binding fixes who gets a receipt and what it says, before the send.
@@ -17,6 +19,8 @@ type Binding struct {
 	Recipient string
 	// Address is where the message goes; empty for transports that need none.
 	Address string
+	// OnUnknown is what reclaim does if the worker is lost while it sends; empty means [transports.Resend].
+	OnUnknown transports.OnUnknown
 	// Body is stored if it is not nil; nil keeps what an earlier try stored.
 	Body *Body
 }
@@ -31,10 +35,14 @@ func (s *Store) Bind(ctx context.Context, db DB, token uuid.UUID, bindings []Bin
 	ids := make([]uuid.UUID, n)
 	recipients := make([]string, n)
 	addresses := make([]string, n)
+	policies := make([]string, n)
 	bodies := make([]*string, n)
 	rendered := make([]*time.Time, n)
 	for i, b := range bindings {
 		ids[i], recipients[i], addresses[i] = b.ID, storable(b.Recipient), storable(b.Address)
+		if b.OnUnknown != transports.Resend {
+			policies[i] = string(b.OnUnknown)
+		}
 		if b.Body == nil {
 			continue
 		}
@@ -46,7 +54,7 @@ func (s *Store) Bind(ctx context.Context, db DB, token uuid.UUID, bindings []Bin
 		bodies[i], rendered[i] = &text, &b.Body.RenderedAt
 	}
 	rows, err := db.Query(ctx, sqlBind, pgx.StrictNamedArgs{
-		"token": token, "ids": ids, "recipients": recipients, "addresses": addresses,
+		"token": token, "ids": ids, "recipients": recipients, "addresses": addresses, "policies": policies,
 		"bodies": bodies, "rendered": rendered,
 	})
 	if err != nil {

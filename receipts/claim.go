@@ -22,6 +22,8 @@ type Claimed struct {
 	Tries int
 	// RenewedAt is when an operator last reopened it; nil if nobody did.
 	RenewedAt *time.Time
+	// Unanswered means that an earlier try may have been accepted, and nobody has found out.
+	Unanswered bool
 	// Cursor is how far an earlier holder's expansion came.
 	Cursor string
 }
@@ -72,6 +74,7 @@ type claimRow struct {
 	WaitedFor      Reason
 	Tries          int
 	Cursor         string
+	Unanswered     bool
 	Name           string
 	ResourceType   string
 	ResourceID     string
@@ -117,10 +120,11 @@ func (r claimRow) claimed() Claimed {
 			ID: r.EventID, Tenant: r.Tenant, Name: r.Name, ResourceType: r.ResourceType, ResourceID: r.ResourceID,
 			Actor: r.Actor, Data: r.Data, Trace: r.Trace, At: r.At, CreatedAt: r.EventCreatedAt,
 		},
-		WaitedFor: r.WaitedFor,
-		Tries:     r.Tries,
-		Cursor:    r.Cursor,
-		RenewedAt: r.RenewedAt,
+		WaitedFor:  r.WaitedFor,
+		Tries:      r.Tries,
+		Cursor:     r.Cursor,
+		RenewedAt:  r.RenewedAt,
+		Unanswered: r.Unanswered,
 	}
 }
 

@@ -102,12 +102,12 @@ func TestNoStatementOfTheWorkerReadsAWholeTable(t *testing.T) {
 	for name, args := range map[string]pgx.StrictNamedArgs{
 		"sqlClaim": {"lane": lane, "own": ids[:1], "more": 199, "token": uuid.New(), "lease": 15.0, "worker": "w", "now": nil},
 		"sqlBind": {
-			"token": batch.Token, "ids": ids, "recipients": []string{}, "addresses": []string{},
+			"token": batch.Token, "ids": ids, "recipients": []string{}, "addresses": []string{}, "policies": []string{},
 			"bodies": []*string{}, "rendered": []*time.Time{},
 		},
 		"sqlRecord": {
 			"token": batch.Token, "last": true, "now": nil, "ids": ids, "states": []string{"sent"}, "reasons": []string{"accepted"},
-			"waits": []float64{0}, "costs": []bool{true}, "recipients": []string{}, "addresses": []string{}, "providers": []string{},
+			"waits": []float64{0}, "costs": []bool{true}, "answered": []bool{false}, "recipients": []string{}, "addresses": []string{}, "providers": []string{},
 			"message_ids": []string{}, "data": []*string{}, "verdicts": []*string{}, "outcomes": []string{}, "classes": []string{},
 			"codes": []string{}, "details": []string{}, "started": []*time.Time{}, "finished": []*time.Time{},
 		},

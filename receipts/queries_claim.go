@@ -30,6 +30,7 @@ c AS (
    WHERE r.id = t.id AND t.claimable AND r.state IN ('pending', 'waiting')
   RETURNING r.id, r.event_id, r.root_id, r.channel, r.transport, r.audience, r.recipient, r.recipient_data, r.address,
             r.tenant, r.priority, r.state, r.attempts, r.due_at, r.send_at, r.expires_at, r.renewed_at, r.created_at, r.tries, r.cursor,
+            r.unanswered,
             coalesce(t.reason, '') AS waited_for),
 l AS (
   INSERT INTO carillon.leases (token, until, worker, receipts, created_at)
@@ -38,7 +39,7 @@ l AS (
     FROM c HAVING count(*) > 0)
 SELECT c.id, c.event_id, c.root_id, c.channel, c.transport, c.audience, coalesce(c.recipient, '') AS recipient,
        c.recipient_data, coalesce(c.address, '') AS address, c.tenant, c.priority, c.state, c.attempts, c.due_at,
-       c.send_at, c.expires_at, c.renewed_at, c.created_at, c.waited_for, c.tries, coalesce(c.cursor, '') AS cursor,
+       c.send_at, c.expires_at, c.renewed_at, c.created_at, c.waited_for, c.tries, coalesce(c.cursor, '') AS cursor, c.unanswered,
        e.name, coalesce(e.resource_type, '') AS resource_type, coalesce(e.resource_id, '') AS resource_id,
        coalesce(e.actor, '') AS actor, e.data, coalesce(e.trace, '') AS trace, e.at, e.created_at AS event_created_at,
        coalesce(@now, now()) AS claimed_at
@@ -58,12 +59,13 @@ const sqlBind = `
 WITH h AS (
   SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
 x AS (
-  SELECT * FROM unnest(@ids::uuid[], @recipients::text[], @addresses::text[], @bodies::jsonb[], @rendered::timestamptz[])
-    AS x(id, recipient, address, body, rendered_at)),
+  SELECT * FROM unnest(@ids::uuid[], @recipients::text[], @addresses::text[], @policies::text[], @bodies::jsonb[],
+                       @rendered::timestamptz[])
+    AS x(id, recipient, address, on_unknown, body, rendered_at)),
 r AS (
   UPDATE carillon.receipts r
      SET state = 'sending', tries = tries + 1,
-         recipient = nullif(x.recipient, ''), address = nullif(x.address, '')
+         recipient = nullif(x.recipient, ''), address = nullif(x.address, ''), on_unknown = nullif(x.on_unknown, '')
     FROM h, x
    WHERE r.id = x.id AND r.lease_token = h.token AND r.state = 'resolving'
   RETURNING r.id, r.tries),

@@ -5,15 +5,16 @@ WITH h AS (
   SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
 x AS (
   SELECT * FROM unnest(
-      @ids::uuid[], @states::text[], @reasons::text[], @waits::float8[], @costs::boolean[],
+      @ids::uuid[], @states::text[], @reasons::text[], @waits::float8[], @costs::boolean[], @answered::boolean[],
       @recipients::text[], @addresses::text[], @providers::text[], @message_ids::text[], @data::jsonb[], @verdicts::jsonb[],
       @outcomes::text[], @classes::text[], @codes::text[], @details::text[], @started::timestamptz[], @finished::timestamptz[])
-    AS x(id, state, reason, wait, cost, recipient, address, provider, message_id, data, verdicts,
+    AS x(id, state, reason, wait, cost, answered, recipient, address, provider, message_id, data, verdicts,
          outcome, class, code, detail, started_at, finished_at)),
 r AS (
   UPDATE carillon.receipts r
      SET state = x.state, reason = nullif(x.reason, ''), lease_token = NULL, crashes = 0,
          attempts = r.attempts + x.cost::int,
+         unanswered = (r.unanswered AND NOT x.answered) OR x.outcome = 'unknown',
          tries = r.tries + (x.outcome <> '' AND r.state = 'resolving')::int,
          recipient = coalesce(nullif(x.recipient, ''), r.recipient),
          address = coalesce(nullif(x.address, ''), r.address),

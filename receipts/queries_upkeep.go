@@ -13,19 +13,23 @@ WITH l AS (
                     ORDER BY until LIMIT 20 FOR UPDATE SKIP LOCKED)
   RETURNING token, receipts, created_at),
 o AS MATERIALIZED (
-  SELECT r.id, r.state, l.created_at AS leased_at FROM carillon.receipts r, l
+  SELECT r.id, r.state, l.created_at AS leased_at,
+         CASE WHEN r.state = 'sending' AND r.on_unknown = 'park' THEN 'uncertain'
+              WHEN r.crashes + 1 >= @poison THEN 'failed' ELSE 'waiting' END AS becomes
+    FROM carillon.receipts r, l
    WHERE r.id = ANY(l.receipts) AND r.lease_token = l.token
    ORDER BY r.id FOR UPDATE OF r),
 r AS (
   UPDATE carillon.receipts r
-     SET state = CASE WHEN r.crashes + 1 >= @poison THEN 'failed' ELSE 'waiting' END,
-         reason = CASE WHEN r.crashes + 1 >= @poison THEN 'poison' ELSE 'reclaimed' END,
+     SET state = o.becomes,
+         reason = CASE o.becomes WHEN 'uncertain' THEN 'answer_lost' WHEN 'failed' THEN 'poison' ELSE 'reclaimed' END,
          crashes = r.crashes + 1,
          attempts = r.attempts + (r.state = 'sending')::int,
+         unanswered = r.unanswered OR r.state = 'sending',
          lease_token = NULL,
-         finished_at = CASE WHEN r.crashes + 1 >= @poison THEN coalesce(@now, now()) END,
-         due_at = CASE WHEN r.crashes + 1 >= @poison THEN r.due_at ELSE coalesce(@now, now()) END,
-         job_id = CASE WHEN r.crashes + 1 < @poison THEN nextval('carillon.river_job_id_seq') END
+         finished_at = CASE WHEN o.becomes <> 'waiting' THEN coalesce(@now, now()) END,
+         due_at = CASE WHEN o.becomes <> 'waiting' THEN r.due_at ELSE coalesce(@now, now()) END,
+         job_id = CASE WHEN o.becomes = 'waiting' THEN nextval('carillon.river_job_id_seq') END
     FROM l, o
    WHERE r.id = o.id AND r.lease_token = l.token AND r.state IN ('resolving', 'sending')
   RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, o.state AS left_state, o.leased_at),

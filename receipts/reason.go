@@ -22,6 +22,8 @@ const (
 
 	// Accepted was taken by the provider.
 	Accepted Reason = "accepted"
+	// Confirmed turned out to have been accepted: the answer was lost, and the provider was asked.
+	Confirmed Reason = "confirmed"
 
 	// NoRecipients had an audience of nobody.
 	NoRecipients Reason = "no_recipients"
@@ -65,7 +67,7 @@ func Reasons(s State) []Reason {
 	case Waiting:
 		return []Reason{Delayed, Retry, RateLimited, Misconfigured, Undeclared, Reclaimed}
 	case Sent:
-		return []Reason{Accepted}
+		return []Reason{Accepted, Confirmed}
 	case Skipped:
 		return []Reason{NoRecipients, NoAddress, OptedOut, Guarded, AlreadyRead}
 	case Failed:

@@ -23,6 +23,9 @@ type Result struct {
 	Reason Reason
 	// Wait is how long a waiting receipt waits. A delayed one waits for its own time instead.
 	Wait time.Duration
+	// Answered says that the provider was asked, and has none of the earlier tries. An attempt with an unknown outcome
+	// opens the question again.
+	Answered bool
 	// CostsAttempt counts this try against the retry budget.
 	CostsAttempt bool
 	// Recipient and Address are bound if they are not empty.
@@ -90,7 +93,7 @@ func recordArgs(results []Result) (pgx.StrictNamedArgs, error) {
 	n := len(results)
 	ids := make([]uuid.UUID, n)
 	waits := make([]float64, n)
-	costs := make([]bool, n)
+	costs, answered := make([]bool, n), make([]bool, n)
 	verdicts, data := make([]*string, n), make([]*string, n)
 	started, finished := make([]*time.Time, n), make([]*time.Time, n)
 	text := map[string][]string{}
@@ -108,7 +111,7 @@ func recordArgs(results []Result) (pgx.StrictNamedArgs, error) {
 		if !Allowed(from, r.State, ByRecord) || !validReason(r.State, r.Reason) {
 			return nil, fmt.Errorf("record receipt %s: a holder may not set %s(%s)", r.ID, r.State, r.Reason)
 		}
-		ids[i], waits[i], costs[i] = r.ID, seconds(r.Wait), r.CostsAttempt
+		ids[i], waits[i], costs[i], answered[i] = r.ID, seconds(r.Wait), r.CostsAttempt, r.Answered
 		text["states"][i], text["reasons"][i] = string(r.State), string(r.Reason)
 		text["recipients"][i], text["addresses"][i] = storable(r.Recipient), storable(r.Address)
 		text["providers"][i], text["message_ids"][i] = storable(r.Provider), storable(r.ProviderMessageID)
@@ -134,7 +137,7 @@ func recordArgs(results []Result) (pgx.StrictNamedArgs, error) {
 		}
 	}
 	args := pgx.StrictNamedArgs{
-		"ids": ids, "waits": waits, "costs": costs, "data": data, "verdicts": verdicts, "started": started, "finished": finished,
+		"ids": ids, "waits": waits, "costs": costs, "answered": answered, "data": data, "verdicts": verdicts, "started": started, "finished": finished,
 	}
 	for name, values := range text {
 		args[name] = values

@@ -20,7 +20,8 @@ func (s *Store) Renew(ctx context.Context, db DB, tokens []uuid.UUID, lease time
 }
 
 // Reclaim takes receipts from leases that have expired. One that was being sent gets an attempt with an unknown
-// outcome. The receipts wait for another try, or fail as poison once their worker was lost poison times in a row.
+// outcome; where its channel parks those, it is left as uncertain. The others wait for another try, or fail as poison
+// once their worker was lost poison times in a row.
 func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]uuid.UUID, error) {
 	ids, err := collectIDs(ctx, db, "reclaim expired leases", sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
 	if len(ids) > 0 {

@@ -433,3 +433,38 @@ func TestIDsStandForTheirTime(t *testing.T) {
 	require.LessOrEqual(t, from.String(), ids[0].String())
 	require.Greater(t, to.String(), ids[199].String())
 }
+
+func TestReclaimLeavesAParkedSendAsUncertain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	batch, ids := b.resolving(3)
+	bindings := []receipts.Binding{
+		{ID: ids[0], Recipient: "ann", OnUnknown: transports.Park},
+		{ID: ids[1], Recipient: "ann", OnUnknown: transports.Probe},
+	}
+	_, err := b.store.Bind(b.ctx(), b.db, batch.Token, bindings)
+	require.NoError(t, err)
+	b.advance(lease + time.Second)
+	require.ElementsMatch(t, ids, b.reclaim())
+
+	parked := b.row(ids[0])
+	require.Equal(t, receipts.Uncertain, parked.State)
+	require.Equal(t, 1, parked.Attempts)
+	require.Equal(t, receipts.AttemptUnknown, b.attempts(ids[0])[0].Outcome)
+	require.Empty(t, b.jobs(ids[0]), "nobody sends it again")
+	require.Equal(t, receipts.Waiting, b.state(ids[1]))
+	require.Equal(t, receipts.Waiting, b.state(ids[2]), "what was only being resolved was not sent")
+	b.audit()
+
+	again := b.claim(0, ids...)
+	unanswered := map[uuid.UUID]bool{}
+	for _, r := range again.Receipts {
+		unanswered[r.ID] = r.Unanswered
+	}
+	require.Equal(t, map[uuid.UUID]bool{ids[1]: true, ids[2]: false}, unanswered)
+	b.apply(receipts.ActionReopen, ids[0])
+	require.Equal(t, receipts.Pending, b.state(ids[0]))
+	require.Len(t, b.jobs(ids[0]), 1)
+	require.True(t, b.claim(0, ids[0]).Receipts[0].Unanswered, "the question stays open")
+	b.audit()
+}

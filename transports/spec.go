@@ -35,6 +35,13 @@ type Spec struct {
 	RequiredOneOf []string
 	// Uses lists the remaining content fields that the transport sends. Only fields that a spec names are rendered.
 	Uses []string
+	// OnUnknown is the policy of channels that declare none. Defaults to [Resend]; a transport whose messages annoy or
+	// cost when they come twice says [Park].
+	OnUnknown OnUnknown
+	// Probes says that the transport is a [Prober], so that channels may declare [Probe].
+	Probes bool
+	// InDatabase says that the transport is an [InDatabase]: no answer is ever lost, and channels declare no OnUnknown.
+	InDatabase bool
 }
 
 // Fields lists every content field that the transport sends.
@@ -63,6 +70,7 @@ func InAppSpec() Spec {
 		PersonOnly: true,
 		Required:   []string{FieldTitle, FieldMessage},
 		Uses:       []string{FieldActionURL, FieldActionLabel},
+		InDatabase: true,
 	}
 }
 

@@ -74,6 +74,12 @@ func (n *narrator) account(a *receipts.Account) {
 			n.line(2, "%s", t.Detail)
 		}
 	}
+	switch r.Reason {
+	case receipts.AnswerLost:
+		n.line(1, "answer    lost: the message may have arrived, and is not sent again by itself (carillon receipts reopen %s)", short(r.ID))
+	case receipts.Confirmed:
+		n.line(1, "answer    lost at first; the provider was asked, and has the message")
+	}
 	switch next := nextOf(r); {
 	case r.FinishedAt != nil:
 		n.line(1, "finished  %s", when(*r.FinishedAt))

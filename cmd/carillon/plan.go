@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
 )
 
 const (
@@ -49,7 +51,8 @@ declared. The plan is printed with 1 as well.
 
 JSON: {"event": {…}, "duplicate": …, "totals": [{"channel": …, "outcome": …, "reason": …, "count": …, "rendered": …}],
 "recipients": [{"channel": …, "transport": …, "audience": …, "recipient": …, "address": …, "outcome": …, "reason": …,
-"detail": …, "when": …, "verdicts": [{"rule": …, "verdict": …, "reason": …, "row": {"table": …, …}, "detail": …}],
+"detail": …, "on_unknown": …,
+"when": …, "verdicts": [{"rule": …, "verdict": …, "reason": …, "row": {"table": …, …}, "detail": …}],
 "body": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …}}]}
 
 "outcome" is send, skip, expire, retry or fail. "duplicate" means that nothing would be written, because the same event
@@ -177,10 +180,17 @@ func (a *app) narratePlan(plan *pipeline.Plan) string {
 		n.line(0, "… and %s more (--json has all)", fmt.Sprint(more))
 	}
 	n.line(0, "")
+	policies := map[string]transports.OnUnknown{}
+	for _, p := range plan.Recipients {
+		policies[p.Channel] = cmp.Or(policies[p.Channel], p.OnUnknown)
+	}
 	for _, t := range plan.Totals {
 		rendered := ""
 		if t.Outcome == pipeline.PlanSend && t.Rendered < t.Count {
 			rendered = fmt.Sprintf(", %d of them rendered", t.Rendered)
+		}
+		if t.Outcome == pipeline.PlanSend {
+			rendered += onUnknown[policies[t.Channel]]
 		}
 		n.line(0, "%s: %s %s%s%s", t.Channel, fmt.Sprint(t.Count), paintOutcome(t.Outcome), inBrackets(string(t.Reason)), rendered)
 	}
@@ -200,6 +210,12 @@ func (a *app) narratePlan(plan *pipeline.Plan) string {
 		}
 	}
 	return n.String()
+}
+
+// onUnknown says what a channel does that does not simply send again.
+var onUnknown = map[transports.OnUnknown]string{
+	transports.Park:  "; parked for an operator if the answer is lost",
+	transports.Probe: "; the provider is asked if the answer is lost",
 }
 
 // troubles says what fails, each cause once.

@@ -145,7 +145,8 @@ func (l *loader) event(path, name string, e event) dispatch.Event[dispatch.Data]
 		}
 		made.Channels = append(made.Channels, dispatch.Channel{
 			Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
-			Policy: dispatch.Policy(c.Policy), Retry: dispatch.Retry(c.Retry), Content: c.Content,
+			Policy: dispatch.Policy(c.Policy), Retry: dispatch.Retry(c.Retry), OnUnknown: dispatch.OnUnknown(c.OnUnknown),
+			Content: c.Content,
 		})
 	}
 	return made

@@ -61,6 +61,7 @@ type channel struct {
 	Delay     time.Duration      `yaml:"delay"`
 	Policy    string             `yaml:"policy"`
 	Retry     string             `yaml:"retry"`
+	OnUnknown string             `yaml:"on_unknown"`
 	Content   transports.Content `yaml:"content"`
 }
 

@@ -123,7 +123,8 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 			},
 			{
 				Name: "mail", Transport: transports.Email, Audience: "user", Delay: 90 * time.Second, Policy: dispatch.SkipIfRead,
-				Retry: dispatch.RetryChat,
+				Retry:     dispatch.RetryChat,
+				OnUnknown: dispatch.Park,
 				Content: dispatch.Content{
 					Subject: "Cost: ${{ total }}", Text: "Dear customer", HTML: "<p>{{ code }}</p>",
 					From: "Orders <orders@example.com>", ReplyTo: "orders@example.com",

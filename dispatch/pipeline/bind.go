@@ -12,7 +12,9 @@ func (r *run) bind(ctx context.Context) error {
 	open := r.open()
 	bindings := make([]receipts.Binding, len(open))
 	for i, it := range open {
-		bindings[i] = receipts.Binding{ID: it.ID, Recipient: it.body.Recipient.ID, Address: it.body.Recipient.Address}
+		bindings[i] = receipts.Binding{
+			ID: it.ID, Recipient: it.body.Recipient.ID, Address: it.body.Recipient.Address, OnUnknown: it.channel.OnUnknown,
+		}
 		if it.frozen == nil {
 			bindings[i].Body = it.body
 		}

@@ -27,6 +27,8 @@ type item struct {
 	frozen *receipts.Body
 	body   *receipts.Body
 	try    int
+	// answered means that the provider was asked, and has none of the earlier tries.
+	answered bool
 
 	// result settles the item.
 	result *receipts.Result
@@ -47,6 +49,7 @@ func (it *item) subject() registry.Subject {
 // settle ends the item's way through the stages. The verdicts go along if any rule had something to say.
 func (it *item) settle(result receipts.Result) {
 	result.ID = it.ID
+	result.Answered = it.answered
 	if result.Recipient == "" && result.Address == "" {
 		result.Recipient, result.Address = it.named.ID, it.named.Address
 	}

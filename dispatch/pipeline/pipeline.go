@@ -71,6 +71,9 @@ func New(cfg *Config) (*Pipeline, error) {
 		if _, twice := p.transports[t.Name()]; twice {
 			return nil, fmt.Errorf("new pipeline: Config.Transports has %q twice", t.Name())
 		}
+		if _, can := t.(transports.Prober); t.Spec().Probes && !can {
+			return nil, fmt.Errorf("new pipeline: transport %q says that it can be asked for a message, and is no transports.Prober", t.Name())
+		}
 		p.transports[t.Name()] = t
 	}
 	return p, nil

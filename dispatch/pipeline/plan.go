@@ -76,6 +76,8 @@ type Planned struct {
 	Reason receipts.Reason `json:"reason,omitempty"`
 	// Detail says more, in words: what the rule that decided said, or what failed.
 	Detail string `json:"detail,omitempty"`
+	// OnUnknown is what becomes of a send whose answer is lost; empty where nothing is sent, or no answer can be lost.
+	OnUnknown transports.OnUnknown `json:"on_unknown,omitempty"`
 	// When is the time at which the outcome comes about: a delayed send is planned as of its own time.
 	When time.Time `json:"when"`
 	// Verdicts are what each rule said, in their order. Empty if the rules were not asked.

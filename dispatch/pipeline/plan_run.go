@@ -143,6 +143,9 @@ func (pl *planning) add(it *item) {
 	if p.Verdicts == nil {
 		p.Verdicts = []receipts.Verdict{}
 	}
+	if it.result == nil && !it.channel.Spec.InDatabase {
+		p.OnUnknown = it.channel.OnUnknown
+	}
 	if it.result != nil {
 		p.Outcome, p.Reason = planOutcome(it.result.State), it.result.Reason
 		if it.result.Attempt != nil {

@@ -99,6 +99,7 @@ func (r *run) settleFailure(it *item, failure *transports.Error, started time.Ti
 			result.State, result.Reason = receipts.Failed, receipts.Exhausted
 		}
 	}
+	it.park(failure.Class, &result)
 	if result.State == receipts.Waiting {
 		r.boundWait(it, &result)
 	}

@@ -155,6 +155,9 @@ func (r *run) send(ctx context.Context, it *item) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, r.sendTimeout)
 	defer cancel()
+	if r.probe(ctx, it, started) {
+		return
+	}
 	var accepted transports.Result
 	failpoint.Pass(failpoint.S1, it.body.Recipient.Address)
 	err := r.contain(ctx, "transport", it, func() (err error) {

@@ -60,8 +60,9 @@ func resource(change func(*dispatch.Resource[order], *dispatch.Event[order]), ch
 
 type bundle struct {
 	*dispatchtest.Kit
-	tx     pgx.Tx
-	orders *dispatch.Handle[order]
+	tx         pgx.Tx
+	orders     *dispatch.Handle[order]
+	dispatcher *dispatch.Dispatcher
 }
 
 // setup builds a dispatcher of r with four people and a kit over a transaction of its own.
@@ -91,7 +92,7 @@ func setup(t *testing.T, r dispatch.Resource[order], given ...transports.Transpo
 		person.ID = id
 		require.NoError(t, people.Set(t.Context(), tx, "", person))
 	}
-	return &bundle{Kit: dispatchtest.New(t, tx, d, given...), tx: tx, orders: dispatch.For(d, r)}
+	return &bundle{Kit: dispatchtest.New(t, tx, d, given...), tx: tx, orders: dispatch.For(d, r), dispatcher: d}
 }
 
 func (b *bundle) emit(t *testing.T, o order, opts *dispatch.EmitOpts) uuid.UUID {

@@ -43,9 +43,10 @@ var meanings = map[string]string{
 	"events.*.priority":          "critical, default or bulk; each has lanes of its own. Defaults to default.",
 	"events.*.sample": "An example of the event's data. It declares what templates may read, and every template is rendered " +
 		"with it when the file is loaded.",
-	"events.*.channels[].transport": "email or in_app.",
-	"events.*.channels[].audience":  "One of audiences.",
-	"events.*.channels[].policy":    "skip_if_read skips who has read the in-app notification of the same event. Defaults to none.",
+	"events.*.channels[].transport":  "email or in_app.",
+	"events.*.channels[].audience":   "One of audiences.",
+	"events.*.channels[].policy":     "skip_if_read skips who has read the in-app notification of the same event. Defaults to none.",
+	"events.*.channels[].on_unknown": "resend, park or probe: what becomes of a message whose answer was lost. Defaults to the transport's own, mostly resend.",
 }
 
 // sources are the files with the structs of carillon.yaml, and those whose fields say more about the same key.

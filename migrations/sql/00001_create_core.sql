@@ -53,6 +53,10 @@ CREATE TABLE carillon.receipts (
   tries integer NOT NULL DEFAULT 0,
   attempts integer NOT NULL DEFAULT 0,
   crashes smallint NOT NULL DEFAULT 0,
+  -- What becomes of it if its worker is lost while it is being sent; NULL is to send again. Set when it is bound.
+  on_unknown text CHECK (on_unknown IN ('park', 'probe')),
+  -- An earlier try may have been accepted.
+  unanswered boolean NOT NULL DEFAULT false,
   due_at timestamptz NOT NULL DEFAULT now(),
   send_at timestamptz,
   expires_at timestamptz,

@@ -9,7 +9,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 )
 
-var _ transports.Transport = (*Fake)(nil)
+var _ transports.Prober = (*Fake)(nil)
 
 // FakeConfig describes a [Fake].
 type FakeConfig struct {
@@ -18,16 +18,21 @@ type FakeConfig struct {
 	Spec transports.Spec
 	// SendFunc decides what becomes of a message. It is called concurrently, without a lock. Defaults to accepting.
 	SendFunc func(ctx context.Context, m transports.Message) (transports.Result, error)
+	// ProbeFunc answers for the provider whether it has a message; the fake's spec then says that it can be asked.
+	// Defaults, where Spec says so, to whether the fake has accepted a message for the same receipt.
+	ProbeFunc func(ctx context.Context, m transports.Message) (transports.Result, bool, error)
 }
 
 // Fake is a transport in memory. It is safe for concurrent use.
 type Fake struct {
 	spec     transports.Spec
 	sendFunc func(ctx context.Context, m transports.Message) (transports.Result, error)
+	probe    func(ctx context.Context, m transports.Message) (transports.Result, bool, error)
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced with every acceptance
 	tried    []transports.Message
+	probed   []transports.Message
 	accepted []transports.Message
 }
 
@@ -37,11 +42,15 @@ func NewFake(name string, config *FakeConfig) *Fake {
 	if config != nil {
 		c = *config
 	}
-	f := &Fake{spec: c.Spec, sendFunc: c.SendFunc, changed: make(chan struct{})}
+	f := &Fake{spec: c.Spec, sendFunc: c.SendFunc, probe: c.ProbeFunc, changed: make(chan struct{})}
 	if len(f.spec.Fields()) == 0 {
 		f.spec = fakeSpec(name)
 	}
 	f.spec.Name = name
+	f.spec.Probes = f.spec.Probes || f.probe != nil
+	if f.probe == nil {
+		f.probe = f.has
+	}
 	if f.sendFunc == nil {
 		f.sendFunc = func(context.Context, transports.Message) (transports.Result, error) {
 			return transports.Result{Provider: "fake"}, nil
@@ -75,6 +84,26 @@ func (f *Fake) Send(ctx context.Context, m transports.Message) (transports.Resul
 	close(f.changed)
 	f.changed = make(chan struct{})
 	return result, nil
+}
+
+// Probe records m, and asks ProbeFunc.
+func (f *Fake) Probe(ctx context.Context, m transports.Message) (transports.Result, bool, error) {
+	f.mu.Lock()
+	f.probed = append(f.probed, m)
+	f.mu.Unlock()
+	return f.probe(ctx, m)
+}
+
+func (f *Fake) has(_ context.Context, m transports.Message) (transports.Result, bool, error) {
+	same := func(a transports.Message) bool { return a.ReceiptID == m.ReceiptID }
+	return transports.Result{Provider: "fake"}, slices.ContainsFunc(f.Accepted(), same), nil
+}
+
+// Probed lists every message that Probe was called with, in order.
+func (f *Fake) Probed() []transports.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.probed)
 }
 
 // Tried lists every message that Send was called with, in order.

@@ -60,6 +60,9 @@ func (b *builder) transports() {
 		if !word.MatchString(spec.Name) || len(spec.Name) > 32 {
 			b.problems.Add("transports."+spec.Name, "a transport's name is lower-case letters, digits and underscores, at most 32")
 		}
+		if spec.OnUnknown != "" {
+			b.onUnknown("transports."+spec.Name+".on_unknown", spec.OnUnknown, spec)
+		}
 		b.specs[spec.Name] = spec
 	}
 }
@@ -192,8 +195,24 @@ func (b *builder) channel(path string, event EventSource, source ChannelSource) 
 		b.problems.Add(path+".policy", "unknown policy %q (one of skip_if_read)", source.Policy)
 	}
 	b.checkRetry(path, source.Retry)
+	channel.OnUnknown = b.onUnknown(path+".on_unknown", source.OnUnknown, spec)
 	channel.Resolve = b.resolver(path, event, source, spec)
 	return channel
+}
+
+// onUnknown is the policy for lost answers, of the channel or else of its transport.
+func (b *builder) onUnknown(path string, declared transports.OnUnknown, spec transports.Spec) transports.OnUnknown {
+	switch {
+	case declared == "":
+		return cmp.Or(spec.OnUnknown, transports.Resend)
+	case !slices.Contains(transports.OnUnknowns(), declared):
+		b.problems.Add(path, "unknown policy %q (one of resend, park, probe)", declared)
+	case spec.InDatabase:
+		b.problems.Add(path, "transport %s delivers in the database, where no answer is lost (leave it out)", spec.Name)
+	case declared == transports.Probe && !spec.Probes:
+		b.problems.Add(path, "transport %s cannot be asked for a message (resend or park)", spec.Name)
+	}
+	return declared
 }
 
 func (b *builder) resolver(path string, event EventSource, source ChannelSource, spec transports.Spec) Resolver {

@@ -70,6 +70,7 @@ type Channel struct {
 	Audience   string
 	Delay      time.Duration
 	SkipIfRead bool
+	OnUnknown  transports.OnUnknown
 	// Retry is what the channel or its event declares; empty if neither does.
 	Retry   transports.Retry
 	Spec    transports.Spec

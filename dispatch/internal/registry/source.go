@@ -54,6 +54,7 @@ type ChannelSource struct {
 	Delay     time.Duration
 	Policy    string
 	Retry     transports.Retry
+	OnUnknown transports.OnUnknown
 	Content   transports.Content
 }
 
