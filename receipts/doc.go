@@ -9,7 +9,7 @@
 //		   │  │        │  │  │        │  ▼
 //		   │  │        │  │  └──────► waiting ──► resolving …
 //		   │  │        │  └─────────► expanded*   (children carry on)
-//		   │  │        └────────────► skipped* · failed* · expired* · merged*
+//		   │  │        └────────────► skipped* · failed* · expired* · uncertain* · merged*
 //		   │  └─────────────────────► cancelled*  (also from waiting and resolving)
 //		   ├──────────────────────── sent now by an operator: waiting
 //		   └──────────────────────── reopened by an operator: failed, skipped, expired, cancelled, uncertain

@@ -29,7 +29,7 @@ r AS (
     FROM h, x
    WHERE r.id = x.id AND r.lease_token = h.token
      AND ((r.state = 'sending' AND x.state <> 'expanded')
-          OR (r.state = 'resolving' AND x.state NOT IN ('sent', 'uncertain')))
+          OR (r.state = 'resolving' AND x.state <> 'sent'))
   RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, code, detail)

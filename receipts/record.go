@@ -105,7 +105,7 @@ func recordArgs(results []Result) (pgx.StrictNamedArgs, error) {
 	}
 	for i, r := range results {
 		from := Resolving
-		if r.State == Sent || r.State == Uncertain {
+		if r.State == Sent {
 			from = Sending
 		}
 		if !Allowed(from, r.State, ByRecord) || !validReason(r.State, r.Reason) {

@@ -65,14 +65,13 @@ func Transitions() []Transition {
 		{Resolving, Sending, ByBind},
 	}
 	for _, from := range []State{Resolving, Sending} {
-		for _, to := range []State{Waiting, Skipped, Failed, Expired, Merged} {
+		for _, to := range []State{Waiting, Skipped, Failed, Expired, Uncertain, Merged} {
 			all = append(all, Transition{from, to, ByRecord})
 		}
 	}
 	all = append(all,
 		Transition{Resolving, Expanded, ByRecord},
 		Transition{Sending, Sent, ByRecord},
-		Transition{Sending, Uncertain, ByRecord},
 		Transition{Resolving, Waiting, ByReclaim},
 		Transition{Resolving, Failed, ByReclaim},
 		Transition{Sending, Waiting, ByReclaim},

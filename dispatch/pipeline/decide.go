@@ -74,7 +74,7 @@ func (r *run) settleVerdicts(it *item) {
 			it.settle(receipts.Result{State: receipts.Skipped, Reason: v.Reason})
 			return
 		case verdictExpire:
-			it.settle(receipts.Result{State: receipts.Expired, Reason: v.Reason})
+			it.settle(it.expired(v.Reason))
 			return
 		}
 	}

@@ -47,7 +47,7 @@ func (r *run) match(ctx context.Context) error {
 // settleUndeclared lets a receipt wait for a worker that knows it, but no longer than the message is worth sending.
 func (r *run) settleUndeclared(it *item) {
 	if it.ExpiresAt != nil && !r.batch.ClaimedAt.Before(*it.ExpiresAt) {
-		it.settle(receipts.Result{State: receipts.Expired, Reason: receipts.Deadline})
+		it.settle(it.expired(receipts.Deadline))
 		return
 	}
 	it.settle(receipts.Result{State: receipts.Waiting, Reason: receipts.Undeclared, Wait: undeclaredWait})

@@ -15,6 +15,14 @@ func (it *item) park(class transports.Class, result *receipts.Result) {
 	}
 }
 
+// expired ends a receipt whose time is over; one that may have been accepted is not called expired.
+func (it *item) expired(reason receipts.Reason) receipts.Result {
+	if it.Unanswered {
+		return receipts.Result{State: receipts.Uncertain, Reason: receipts.AnswerLost}
+	}
+	return receipts.Result{State: receipts.Expired, Reason: reason}
+}
+
 // probe asks the provider for an earlier try whose answer was lost, where the channel says so, and reports whether that
 // settled the item. Nothing is sent while the provider cannot tell.
 func (r *run) probe(ctx context.Context, it *item, started time.Time) (settled bool) {

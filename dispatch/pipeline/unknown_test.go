@@ -137,8 +137,8 @@ func TestNothingIsSentWhileTheProviderCannotTell(t *testing.T) {
 		"Refused": {transports.Errorf(transports.Permanent, "no such message"), "waiting(retry)", 2, "uncertain(answer_lost)"},
 		"Address": {transports.Errorf(transports.Address, "no such person"), "waiting(retry)", 2, "uncertain(answer_lost)"},
 		"Lost":    {lost, "waiting(retry)", 2, "uncertain(answer_lost)"},
-		"Busy":    {transports.Errorf(transports.Rate, "slow down"), "waiting(rate_limited)", 1, "expired(gave_up)"},
-		"Locked":  {transports.Errorf(transports.Configuration, "bad key"), "waiting(misconfigured)", 1, "expired(gave_up)"},
+		"Busy":    {transports.Errorf(transports.Rate, "slow down"), "waiting(rate_limited)", 1, "uncertain(answer_lost)"},
+		"Locked":  {transports.Errorf(transports.Configuration, "bad key"), "waiting(misconfigured)", 1, "uncertain(answer_lost)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
