@@ -58,6 +58,7 @@ lint: $(GOLANGCI_LINT) ## run the linters of .golangci.yml
 vet:
 	$(call say,go vet)
 	go vet ./...
+	go vet -tags fault ./internal/failpoint ./internal/faulttest/...
 
 .PHONY: arch
 arch:
@@ -83,6 +84,15 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities in what we call
 prove: ## the long forms of tests that make test runs short: a million rows, hundreds of plans against their sends
 	$(call say,long tests)
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'Million|ThePlanIsTheSend' ./cmd/carillon
+
+.PHONY: fault
+fault: ## kill, cut and restart under load; FULL=1 SEEDS=3 for all rows and the table, ROW=F-06 SEED=123 for one
+	$(call say,failpoints)
+	go test -tags fault ./internal/failpoint
+	$(call say,faults)
+	go run -tags fault ./internal/faulttest $(if $(FULL),-full) $(if $(ROW),-row $(ROW),$(if $(FULL),-record)) \
+		$(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS))
+	$(if $(FULL),$(if $(ROW),,go test ./internal/docs -run Faults -update))
 
 .PHONY: bench
 bench: ## measure throughput and latency on a Postgres that really writes to disk

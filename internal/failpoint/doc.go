@@ -11,6 +11,9 @@
 // What happens is told on standard error first, so that the harness knows that a point was reached.
 package failpoint
 
+// Variable is the environment variable that arms the points.
+const Variable = "CARILLON_FAULT"
+
 // Name is a step.
 type Name string
 

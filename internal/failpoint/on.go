@@ -16,9 +16,6 @@ import (
 // On tells whether the program was built with the tag.
 const On = true
 
-// Variable is the environment variable that arms the points.
-const Variable = "CARILLON_FAULT"
-
 // rule says what happens at one point.
 type rule struct {
 	action string

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		failpoint.Pass(failpoint.S1, "ann@example.com")
 	}
 	failpoint.Pass(failpoint.S1, "poison@example.com")
-	os.Stdout.WriteString("alive")
+	_, _ = os.Stdout.WriteString("alive")
 }
 
 // child runs this program with an armed environment.
