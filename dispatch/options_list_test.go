@@ -67,7 +67,6 @@ func message(text string) func(*specimen) {
 }
 
 func declarationOptions() []option {
-	pager := transports.Spec{Name: "pager", Address: transports.AddressEmail, Required: []string{transports.FieldMessage}}
 	return []option{
 		field("Config.PublicURL", "public_url", func(d *specimen) {
 			d.cfg.PublicURL = "https://shop.example.com/"
@@ -215,6 +214,14 @@ func channelOptions() []option {
 			d.e().Channels[0].OnUnknown = dispatch.Park
 			d.replace(first, "{ transport: email, audience: user, on_unknown: park }")
 		}, "on_unknown=park"),
+		field("Channel.Options", "events.*.channels[].options", func(d *specimen) {
+			d.e().Channels[0].Options = pagerOptions{Tone: "tone {{ id }}"}
+			d.replace("{ transport: pager, audience: user }", "{ transport: pager, audience: user, options: { tone: \"tone {{ id }}\" } }")
+		}, `options={"tone":"tone 1"}`).after(func(d *specimen) {
+			d.cfg.Transports = []transports.Spec{pager}
+			d.e().Channels[0].Transport = "pager"
+			d.replace(first, "{ transport: pager, audience: user }")
+		}),
 		field("Channel.Content", "events.*.channels[].content.message", func(d *specimen) {
 			d.e().Channels[0].Content.Message = "Just here"
 			d.replace(first, "{ transport: email, audience: user, content: { message: Just here } }")

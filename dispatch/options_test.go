@@ -89,12 +89,24 @@ events:
 	}
 }
 
+// pager is a transport that Carillon does not bring, with an option.
+var pager = transports.Spec{
+	Name: "pager", Address: transports.AddressEmail, Required: []string{transports.FieldMessage}, Options: pagerOptions{},
+}
+
+type pagerOptions struct {
+	Tone string `yaml:"tone" template:"true" doc:"how it rings"`
+}
+
 func builders() []config.Builder {
 	return []config.Builder{
 		{Spec: transports.EmailSpec(), New: func(decode func(any) error) (transports.Transport, error) {
 			return transporttest.NewFake(transports.Email, nil), decode(&struct{}{})
 		}},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: func(func(any) error) (transports.Transport, error) { return inapp.New(), nil }},
+		{Spec: pager, NoConfig: true, New: func(func(any) error) (transports.Transport, error) {
+			return transporttest.NewFake("pager", &transporttest.FakeConfig{Spec: pager}), nil
+		}},
 	}
 }
 
@@ -178,7 +190,7 @@ func tell(t *testing.T, story *strings.Builder, tx pgx.Tx, kit *dispatchtest.Kit
 				for _, f := range m.Content.Fields() {
 					fmt.Fprintf(story, " %s=%s;", f.Name, *f.Value)
 				}
-				fmt.Fprintln(story)
+				fmt.Fprintf(story, " options=%s\n", m.Options)
 			}
 		}
 	}

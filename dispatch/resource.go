@@ -143,7 +143,7 @@ type Channel struct {
 	Name string
 	// Transport is a transport's name, such as transports.Email.
 	Transport string
-	// Audience is one of the resource's audiences.
+	// Audience is one of the resource's audiences. A transport that makes one message of an event can do without.
 	Audience string
 	// Delay postpones the send, not the finding of recipients. Defaults to none; at most 366 days.
 	Delay time.Duration
@@ -153,6 +153,9 @@ type Channel struct {
 	Retry Retry
 	// OnUnknown says what to do when an answer was lost. Defaults to what the transport's spec says, else to [Resend].
 	OnUnknown OnUnknown
+	// Options are the transport's own settings of the channel: a value of the struct that its spec declares. Texts in
+	// them may be templates, like content. Defaults to the defaults of each option.
+	Options any
 	// Content replaces fields of the event's Content for this channel.
 	Content Content
 }
@@ -198,7 +201,8 @@ func (r Resource[T]) declare(problems *Problems) []registry.EventSource {
 		for _, c := range e.Channels {
 			source.Channels = append(source.Channels, registry.ChannelSource{
 				Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
-				Policy: string(c.Policy), Retry: c.Retry, OnUnknown: c.OnUnknown, Content: c.Content,
+				Policy: string(c.Policy), Retry: c.Retry, OnUnknown: c.OnUnknown,
+				Options: c.Options, Content: c.Content,
 			})
 		}
 		source.Enrich, source.Enriched = e.EnrichFunc.run, e.EnrichFunc.shape

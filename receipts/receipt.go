@@ -144,6 +144,8 @@ type Decision struct {
 type Body struct {
 	Content   transports.Content   `json:"content"`
 	Recipient transports.Recipient `json:"recipient"`
+	// Options are the channel's options of the transport, rendered.
+	Options json.RawMessage `json:"options,omitempty"`
 	// Category and NotificationType are those of the declaration that rendered it.
 	Category         string `json:"category,omitempty"`
 	NotificationType string `json:"notification_type,omitempty"`

@@ -1,11 +1,5 @@
 package transports
 
-// Names of the transports that Carillon brings.
-const (
-	Email = "email"
-	InApp = "in_app"
-)
-
 // AddressKind says which of a person's addresses a transport delivers to.
 type AddressKind string
 
@@ -22,6 +16,8 @@ const (
 type Spec struct {
 	// Name is the transport's name: lower-case letters, digits and underscores, at most 32 bytes.
 	Name string
+	// Doc says in a few words what it carries where.
+	Doc string
 	// Address is the kind of address it delivers to.
 	Address AddressKind
 	// PersonOnly refuses fixed addresses: the recipient must be a person with an id.
@@ -29,6 +25,16 @@ type Spec struct {
 	// Retry is how its sends are tried again where neither channel nor event says. Defaults to [RetryBulk] for bulk
 	// priority, else [RetryTransactional].
 	Retry Retry
+	// Once says that a channel makes one message of an event, whatever the size of anything: its audience is a fixed
+	// address, or is left out. It suits what is heard by whoever listens.
+	Once bool
+	// AudienceOptional says that a channel may leave its audience out, and then makes one message of an event. Once
+	// implies it.
+	AudienceOptional bool
+	// Options is the zero value of the struct whose fields a channel may set as its options; nil if there are none. See
+	// [OptionsOf] for the tags that describe them. Applications give a value of the struct in dispatch.Channel, and
+	// carillon.yaml its keys; the transport reads it back by [Options].
+	Options any
 	// Required lists content fields of which each must be declared.
 	Required []string
 	// RequiredOneOf lists content fields of which at least one must be declared.
@@ -50,31 +56,4 @@ func (s Spec) Fields() []string {
 	all = append(all, s.Required...)
 	all = append(all, s.RequiredOneOf...)
 	return append(all, s.Uses...)
-}
-
-// EmailSpec is the spec of the email transport.
-func EmailSpec() Spec {
-	return Spec{
-		Name:          Email,
-		Address:       AddressEmail,
-		Required:      []string{FieldSubject},
-		RequiredOneOf: []string{FieldText, FieldHTML, FieldMessage},
-		Uses:          []string{FieldFrom, FieldReplyTo},
-	}
-}
-
-// InAppSpec is the spec of the in-app transport.
-func InAppSpec() Spec {
-	return Spec{
-		Name:       InApp,
-		PersonOnly: true,
-		Required:   []string{FieldTitle, FieldMessage},
-		Uses:       []string{FieldActionURL, FieldActionLabel},
-		InDatabase: true,
-	}
-}
-
-// Builtin lists the specs of the transports that Carillon brings.
-func Builtin() []Spec {
-	return []Spec{EmailSpec(), InAppSpec()}
 }

@@ -2,10 +2,10 @@ package transports
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 )
 
 // Transport carries one message to one recipient.
@@ -20,15 +20,6 @@ type Transport interface {
 	// Send tries once. A nil error means that the provider took responsibility for the message. An error without a
 	// [Class] counts as [Transient].
 	Send(ctx context.Context, m Message) (Result, error)
-}
-
-// InDatabase is implemented by a transport whose delivery is a row in the dispatcher's database. SendTx is called
-// instead of [Transport.Send], in the transaction that records the result, so that both commit or neither does.
-//
-// It returns one result per message, in order. An error means that none was delivered, and rolls the transaction back.
-type InDatabase interface {
-	Transport
-	SendTx(ctx context.Context, tx pgx.Tx, ms []Message) ([]Result, error)
 }
 
 // Message is what a transport sends: frozen when it was first rendered, and the same on every try.
@@ -56,6 +47,8 @@ type Message struct {
 	Recipient Recipient
 	// Content is the rendered text.
 	Content Content
+	// Options are the channel's own settings of the transport, rendered; [Options] reads them. Nil if it takes none.
+	Options json.RawMessage
 	// RenderedAt is when Content was first rendered: the message's own date on every try. UTC, whole seconds.
 	RenderedAt time.Time
 }
@@ -82,9 +75,4 @@ type Result struct {
 	ProviderMessageID string
 	// Detail is a short, harmless remark for the attempt's record, such as the server's last reply.
 	Detail string
-}
-
-// Closer is implemented by transports that hold connections. Close is called once, after the last Send returned.
-type Closer interface {
-	Close(ctx context.Context) error
 }

@@ -64,6 +64,7 @@ func newRoot(a *app) *cobra.Command {
 		newPreferencesCommand(a),
 		newPublishCommand(a),
 		newReceiptsCommand(a),
+		newTransportsCommand(a),
 		newVersionCommand(a),
 		newWhyCommand(a),
 		newWorkerCommand(a),

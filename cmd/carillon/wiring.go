@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
 )
@@ -16,6 +17,7 @@ func builders() []config.Builder {
 	return []config.Builder{
 		{Spec: transports.EmailSpec(), New: configured(email.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
+		{Spec: transports.BroadcastSpec(), NoConfig: true, New: bare(broadcast.New)},
 	}
 }
 

@@ -9,7 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/transports"
 )
+
+func TestEveryTransportIsWired(t *testing.T) {
+	t.Parallel()
+	var wired []transports.Spec
+	for _, b := range builders() {
+		wired = append(wired, b.Spec)
+	}
+	require.ElementsMatch(t, transports.Builtin(), wired)
+}
 
 func TestWorkerSettingsReachTheWorkerUnderTheirOwnNames(t *testing.T) {
 	t.Parallel()

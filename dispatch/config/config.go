@@ -85,6 +85,7 @@ func (l *loader) load() (*File, error) {
 	l.checkSettings()
 	built := l.buildTransports()
 	l.settle()
+	l.checkAddresses(built)
 	dispatcher := l.declare()
 	if problems := l.problems(); problems != nil {
 		closeAll(built)

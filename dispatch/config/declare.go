@@ -140,13 +140,13 @@ func (l *loader) event(path, name string, e event) dispatch.Event[dispatch.Data]
 		if why := l.checkTransport(c.Transport); why != "" {
 			l.refuse(here+".transport", "%s", why)
 		}
-		if c.Audience == "" {
+		if spec := l.known[c.Transport].Spec; c.Audience == "" && !spec.Once && !spec.AudienceOptional {
 			l.refuse(here+".audience", "a channel needs an audience")
 		}
 		made.Channels = append(made.Channels, dispatch.Channel{
 			Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
 			Policy: dispatch.Policy(c.Policy), Retry: dispatch.Retry(c.Retry), OnUnknown: dispatch.OnUnknown(c.OnUnknown),
-			Content: c.Content,
+			Options: l.options(here+".options", c), Content: c.Content,
 		})
 	}
 	return made

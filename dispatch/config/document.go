@@ -55,14 +55,16 @@ type event struct {
 
 // channel is a [dispatch.Channel]; its fields are documented there.
 type channel struct {
-	Name      string             `yaml:"name"`
-	Transport string             `yaml:"transport"`
-	Audience  string             `yaml:"audience"`
-	Delay     time.Duration      `yaml:"delay"`
-	Policy    string             `yaml:"policy"`
-	Retry     string             `yaml:"retry"`
-	OnUnknown string             `yaml:"on_unknown"`
-	Content   transports.Content `yaml:"content"`
+	Name      string        `yaml:"name"`
+	Transport string        `yaml:"transport"`
+	Audience  string        `yaml:"audience"`
+	Delay     time.Duration `yaml:"delay"`
+	Policy    string        `yaml:"policy"`
+	Retry     string        `yaml:"retry"`
+	OnUnknown string        `yaml:"on_unknown"`
+	// Options are decoded into the struct that the transport's spec declares.
+	Options *node              `yaml:"options"`
+	Content transports.Content `yaml:"content"`
 }
 
 // decodeDocument fills doc from the root of the file.

@@ -14,7 +14,7 @@ import (
 func Keys(builders ...Builder) []string {
 	var keys []string
 	walkKeys(reflect.TypeFor[document](), "", func(path string, t reflect.Type) {
-		if t != nodeType || len(builders) == 0 {
+		if path != join("transports", "*") || len(builders) == 0 {
 			keys = append(keys, path)
 		}
 	})

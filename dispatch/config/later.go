@@ -31,10 +31,6 @@ var later = []string{
 	"events.*.channels[].variant",
 }
 
-// laterTransports lists the transports that are planned and not built. One that a program has a [Builder] for is
-// built, whatever this list says.
-var laterTransports = []string{"broadcast", "discord", "slack", "sms", "web_push", "webhook"}
-
 func isLater(pattern string) bool { return slices.Contains(later, pattern) }
 
 func laterKey(key string) string {
@@ -43,8 +39,4 @@ func laterKey(key string) string {
 		verb = "are"
 	}
 	return fmt.Sprintf("%s %s not built yet (remove the key; a later version reads it)", key, verb)
-}
-
-func laterTransport(name string) string {
-	return fmt.Sprintf("transport %s is not built yet (remove it; a later version sends through it)", name)
 }

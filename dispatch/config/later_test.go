@@ -38,9 +38,9 @@ func TestPlannedKeysAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestPlannedTransportsAreRefusedByName(t *testing.T) {
+func TestTransportThatIsNotLinkedIsRefusedByName(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"slack", "discord", "sms", "webhook", "web_push", "broadcast"} {
+	for _, name := range []string{transports.Email} {
 		require.Equal(t, []string{
 			"c.yaml:1:15: transports." + name + ": " + notBuilt(name),
 			"c.yaml:2:28: audiences.ops.fixed." + name + ": " + notBuilt(name),
@@ -50,15 +50,16 @@ audiences: { ops: {fixed: {%[1]s: x}} }
 events:
   a.b:
     channels: [ {  transport: %[1]s, audience: ops } ]
-`, name), two()))
+    content: { subject: s, message: m }
+`, name), []config.Builder{inAppBuilder()}))
 	}
 }
 
 func notBuilt(name string) string {
-	return "transport " + name + " is not built yet (remove it; a later version sends through it)"
+	return "transport " + name + " is not part of this program (give config.Load a Builder for it)"
 }
 
-func TestPlannedTransportWithBuilderIsBuilt(t *testing.T) {
+func TestTransportOfTheProgramsOwnIsBuilt(t *testing.T) {
 	t.Parallel()
 	file := parse(t, `transports: { slack: {} }`)
 	require.Len(t, file.Transports, 2)
@@ -79,11 +80,11 @@ events:
 		"c.yaml:5:22: events.a.b.channels[0].transport: transport email is not configured (add transports.email)",
 	}, problems(t, source, two()))
 	require.Equal(t, []string{
-		"c.yaml:5:22: events.a.b.channels[0].transport: unknown transport (transports: in_app)",
+		"c.yaml:5:22: events.a.b.channels[0].transport: " + notBuilt("email"),
 	}, problems(t, source, []config.Builder{inAppBuilder()}))
 	require.Equal(t, []string{
-		"c.yaml:5:22: events.a.b.channels[0].transport: unknown transport (there are no transports here)",
-		"c.yaml:6:22: events.a.b.channels[1].transport: unknown transport (there are no transports here)",
+		"c.yaml:5:22: events.a.b.channels[0].transport: " + notBuilt("email"),
+		"c.yaml:6:22: events.a.b.channels[1].transport: " + notBuilt("in_app"),
 	}, problems(t, source, nil))
 }
 

@@ -132,7 +132,10 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 			},
 			{Transport: transports.Email, Audience: "admin"},
 			{Transport: transports.InApp, Audience: "admin"},
-			{Transport: "slack", Audience: "desk", Content: dispatch.Content{Title: "Desk"}},
+			{Transport: "slack", Audience: "desk", Content: dispatch.Content{Title: "Desk"}, Options: slackOptions{
+				Thread: "order-{{ code }}", Color: "red", Loud: true, Height: 5, Weight: 1.5, After: 90 * time.Second,
+				Tags: []string{"a", "{{ code }}"}, Details: map[string]string{"Total": "{{ total }}"},
+			}},
 		},
 		Content: dispatch.Content{Subject: "Order {{ code }}", Title: "Order", Message: "Order {{ code }}\nThank you\n"},
 		ContentFor: map[string]dispatch.Content{
@@ -182,6 +185,11 @@ func requireEqualChannel(t *testing.T, want, got *registry.Channel, data dispatc
 	gotContent, err := got.Render(vars)
 	require.NoError(t, err)
 	require.Equal(t, wantContent, gotContent)
+	wantOptions, err := want.Options.Render(vars)
+	require.NoError(t, err)
+	gotOptions, err := got.Options.Render(vars)
+	require.NoError(t, err)
+	require.Equal(t, string(wantOptions), string(gotOptions))
 
 	subject := registry.Subject{Data: []byte(`{"user_id":"u7","buyer":{"id":["b1","b2"]}}`)}
 	wantFound, wantErr := want.Resolve(t.Context(), echo{}, subject)
@@ -191,6 +199,7 @@ func requireEqualChannel(t *testing.T, want, got *registry.Channel, data dispatc
 
 	plain, otherPlain := *want, *got
 	plain.Resolve, plain.Templates, otherPlain.Resolve, otherPlain.Templates = nil, nil, nil, nil
+	plain.Options, otherPlain.Options = nil, nil
 	require.Equal(t, plain, otherPlain)
 }
 

@@ -58,7 +58,7 @@ type settings struct {
 // walk lists what is at path; n is nil where the file has nothing.
 func (s *settings) walk(n *node, t reflect.Type, path string) {
 	switch {
-	case t.Kind() == reflect.Interface || t == sampleType:
+	case t.Kind() == reflect.Interface || t == sampleType || t == nodeType:
 		s.free(n, path)
 	case isScalar(t):
 		s.scalar(n, t, path)

@@ -2,10 +2,12 @@ package config_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,6 +35,13 @@ type slack struct {
 
 func (*slack) Name() string          { return "slack" }
 func (*slack) Spec() transports.Spec { return slackSpec() }
+func (*slack) CheckAddress(address string) error {
+	if address[0] != '#' {
+		return errors.New("a channel's name begins with #")
+	}
+	return nil
+}
+
 func (*slack) Send(context.Context, transports.Message) (transports.Result, error) {
 	return transports.Result{}, nil
 }
@@ -42,8 +51,30 @@ func (s *slack) Close(context.Context) error {
 	return nil
 }
 
+// slackOptions has a field of every kind that a channel's option may have.
+type slackOptions struct {
+	Thread  string            `yaml:"thread" template:"true" doc:"what is equal shares a thread"`
+	Color   string            `yaml:"color" oneof:"red,green" default:"green" doc:"the bar's colour"`
+	Loud    bool              `yaml:"loud" doc:"rings"`
+	Height  int               `yaml:"height" default:"3" doc:"in lines"`
+	Weight  float64           `yaml:"weight" doc:"in grams"`
+	After   time.Duration     `yaml:"after" default:"5m" doc:"when it goes"`
+	Tags    []string          `yaml:"tags" template:"true" doc:"words"`
+	Details map[string]string `yaml:"details" template:"true" doc:"lines below the text"`
+}
+
+// CheckOptions has something to say about each of two options, and about none.
+func (o slackOptions) CheckOptions() error {
+	if o.Height <= 9 {
+		return nil
+	}
+	return errors.Join(errors.New("height must be at most 9"), errors.New("the whole is too high"))
+}
+
 func slackSpec() transports.Spec {
-	return transports.Spec{Name: "slack", Required: []string{transports.FieldMessage}, Uses: []string{transports.FieldTitle}}
+	return transports.Spec{
+		Name: "slack", Required: []string{transports.FieldMessage}, Uses: []string{transports.FieldTitle}, Options: slackOptions{},
+	}
 }
 
 func inAppBuilder() config.Builder {

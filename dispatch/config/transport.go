@@ -99,8 +99,8 @@ func (l *loader) unbuilt(name string) string {
 	if _, known := l.known[name]; known {
 		return ""
 	}
-	if slices.Contains(laterTransports, name) {
-		return laterTransport(name)
+	if slices.ContainsFunc(transports.Builtin(), func(s transports.Spec) bool { return s.Name == name }) {
+		return "transport " + name + " is not part of this program (give config.Load a Builder for it)"
 	}
 	return "unknown transport (" + suggest(name, "transports", slices.Sorted(maps.Keys(l.known))) + ")"
 }

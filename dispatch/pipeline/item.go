@@ -80,6 +80,7 @@ func (it *item) message() transports.Message {
 		ResourceID:       it.Event.ResourceID,
 		Recipient:        it.body.Recipient,
 		Content:          it.body.Content,
+		Options:          it.body.Options,
 		RenderedAt:       it.body.RenderedAt,
 	}
 }

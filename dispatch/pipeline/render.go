@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
@@ -24,7 +25,11 @@ func (r *run) render(ctx context.Context) error {
 			continue
 		}
 		var content transports.Content
+		var options json.RawMessage
 		err := r.contain(ctx, "template", it, func() (err error) {
+			if options, err = it.channel.Options.Render(vars); err != nil {
+				return err
+			}
 			content, err = it.channel.Render(vars)
 			return err
 		})
@@ -36,7 +41,7 @@ func (r *run) render(ctx context.Context) error {
 			continue
 		}
 		it.body = &receipts.Body{
-			Content: content, Recipient: it.recipient, NotificationType: it.event.NotificationType,
+			Content: content, Options: options, Recipient: it.recipient, NotificationType: it.event.NotificationType,
 			RenderedAt: r.batch.ClaimedAt.UTC().Truncate(time.Second),
 		}
 		if it.event.Category != nil {

@@ -58,7 +58,7 @@ func (r *run) resolveAudience(ctx context.Context, it *item) error {
 func (r *run) findRecipients(ctx context.Context, it *item) ([]child, error) {
 	var found []transports.Recipient
 	err := r.contain(ctx, "resolver", it, func() (err error) {
-		if it.event.Recipients != nil {
+		if it.event.Recipients != nil && !it.channel.Once {
 			found, err = it.event.Recipients(ctx, r.db, it.subject(), it.Audience)
 		} else {
 			found, err = it.channel.Resolve(ctx, r.db, it.subject())

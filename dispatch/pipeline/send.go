@@ -47,13 +47,15 @@ func (r *run) sendAndRecord(ctx context.Context) error {
 }
 
 // sendAllTx sends over a transport that is in the database, and returns the items whose result is still to be recorded.
-// After a panic each is tried on its own, so that one message does not cost the others their tries.
+// After a panic, and after what is wrong with one message, each is tried on its own, so that it does no harm to the others.
 func (r *run) sendAllTx(ctx context.Context, t transports.InDatabase, items []*item) (failed []*item) {
 	err := r.sendTx(ctx, t, items)
 	if err == nil {
 		return nil
 	}
-	if len(items) == 1 || transports.Classify(err).Code != codePanic {
+	// What is wrong with the database is wrong with it for all.
+	classified := transports.Classify(err)
+	if len(items) == 1 || classified.Class == transports.Transient && classified.Code != codePanic {
 		return items
 	}
 	for _, it := range items {

@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"transports":               nil,
 	"transports/classify":      {"transports"},
 	"transports/email":         {"transports", "transports/classify", "internal/failpoint"},
+	"transports/broadcast":     {"transports"},
 	"transports/inapp":         {"transports", "inbox"},
 	"transports/transporttest": {"transports"},
 

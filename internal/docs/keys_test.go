@@ -43,8 +43,10 @@ var meanings = map[string]string{
 	"events.*.priority":          "critical, default or bulk; each has lanes of its own. Defaults to default.",
 	"events.*.sample": "An example of the event's data. It declares what templates may read, and every template is rendered " +
 		"with it when the file is loaded.",
-	"events.*.channels[].transport":  "email or in_app.",
-	"events.*.channels[].audience":   "One of audiences.",
+	"events.*.channels[].transport": "One of transports, or in_app: see [Transports](transports.md).",
+	"events.*.channels[].audience":  "One of audiences. A transport that makes one message of an event can do without.",
+	"events.*.channels[].options": "What the transport takes beyond the content, with keys of its own: see [Transports](transports.md). " +
+		"Texts may be templates.",
 	"events.*.channels[].policy":     "skip_if_read skips who has read the in-app notification of the same event. Defaults to none.",
 	"events.*.channels[].on_unknown": "resend, park or probe: what becomes of a message whose answer was lost. Defaults to the transport's own, mostly resend.",
 }
@@ -141,7 +143,11 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 		return value(t, owner, f, tag, path+".*", e.Value)
 	case *ast.ArrayType:
 		return value(t, owner, f, tag, path+"[]", e.Elt)
-	case *ast.StarExpr: // The sections of the transports are those of their builders.
+	case *ast.StarExpr:
+		if tag == "options" {
+			return []key{{path, "object", meaning(t, owner, f, tag, path)}}
+		}
+		// The sections of the transports are those of their builders.
 		return walk(t, "email.Config", "transports.email")
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)

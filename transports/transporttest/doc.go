@@ -17,5 +17,8 @@
 //		})
 //	}
 //
+// [NewHTTP] is a provider for transports that speak HTTP: it listens, remembers, answers as told, stalls, floods and counts
+// connections.
+//
 // [Fake] is a transport in memory, for tests of what uses transports.
 package transporttest

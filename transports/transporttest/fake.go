@@ -43,7 +43,7 @@ func NewFake(name string, config *FakeConfig) *Fake {
 		c = *config
 	}
 	f := &Fake{spec: c.Spec, sendFunc: c.SendFunc, probe: c.ProbeFunc, changed: make(chan struct{})}
-	if len(f.spec.Fields()) == 0 {
+	if len(f.spec.Fields()) == 0 && f.spec.Options == nil {
 		f.spec = fakeSpec(name)
 	}
 	f.spec.Name = name
@@ -143,7 +143,7 @@ func fakeSpec(name string) transports.Spec {
 			return spec
 		}
 	}
-	spec := transports.Spec{Address: transports.AddressEmail, Required: []string{transports.FieldMessage}}
+	spec := transports.Spec{Doc: "a transport in memory", Address: transports.AddressEmail, Required: []string{transports.FieldMessage}}
 	var all transports.Content
 	for _, field := range all.Fields() {
 		if field.Name != transports.FieldMessage {

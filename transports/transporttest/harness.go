@@ -52,6 +52,17 @@ type Provider interface {
 	Stall() (stalled <-chan struct{})
 }
 
+// Connected is implemented by a provider that counts its open connections. The suite then looks for leaks.
+type Connected interface {
+	Connections() int
+}
+
+// Flooder is implemented by a provider that can answer without end. The suite then looks whether a transport stops
+// reading. Written tells how many bytes of such answers got away so far.
+type Flooder interface {
+	Flood() (written func() int64)
+}
+
 // Delivery is one message as its recipient gets it.
 type Delivery struct {
 	// Key is what the provider or the recipient can recognise a repetition by.

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -36,19 +34,37 @@ type page struct {
 	Text  string `json:"text"`
 	Title string `json:"title"`
 	Nonce string `json:"nonce,omitempty"`
+	Tone  string `json:"tone"`
 }
 
 func (p *pager) Name() string { return "pager" }
 
 func (p *pager) Spec() transports.Spec {
-	name := "pager"
 	if p.vice == "another name" {
-		name = "beeper"
+		return pagerSpec("beeper")
 	}
+	return pagerSpec("pager")
+}
+
+type pagerOptions struct {
+	Tone string `yaml:"tone" template:"true" doc:"how it rings"`
+}
+
+func pagerSpec(name string) transports.Spec {
 	return transports.Spec{
-		Name: name, Address: transports.AddressEmail,
-		Required: []string{transports.FieldTitle, transports.FieldMessage},
+		Name: name, Doc: "a pager", Address: transports.AddressEmail,
+		Required: []string{transports.FieldTitle, transports.FieldMessage}, Options: pagerOptions{},
 	}
+}
+
+func (p *pager) CheckAddress(address string) error {
+	switch {
+	case p.vice == "address in the check":
+		return errors.New("not usable: " + address)
+	case p.vice != "any fixed address" && !strings.Contains(address, "@"):
+		return errors.New("not usable")
+	}
+	return nil
 }
 
 func (p *pager) Send(ctx context.Context, m transports.Message) (transports.Result, error) {
@@ -65,7 +81,14 @@ func (p *pager) Send(ctx context.Context, m transports.Message) (transports.Resu
 			return transports.Result{}, transports.Errorf(transports.Address, "the address is not usable")
 		}
 	}
-	body := page{To: m.Recipient.Address, Text: m.Content.Message, Title: m.Content.Title}
+	options, err := transports.Options[pagerOptions](m)
+	if err != nil && p.vice != "careless about options" {
+		return transports.Result{}, err
+	}
+	body := page{To: m.Recipient.Address, Text: m.Content.Message, Title: m.Content.Title, Tone: options.Tone}
+	if p.vice == "an option goes elsewhere" && strings.Contains(options.Tone, "@") {
+		body.To = options.Tone
+	}
 	key := m.ReceiptID.String()
 	switch p.vice {
 	case "truncates in bytes":
@@ -88,7 +111,6 @@ func (p *pager) Send(ctx context.Context, m transports.Message) (transports.Resu
 	if p.vice == "sends twice" {
 		tries = 2
 	}
-	var err error
 	for range tries {
 		err = p.post(ctx, key, raw)
 	}
@@ -121,15 +143,23 @@ func (p *pager) post(ctx context.Context, key string, body []byte) error {
 		return transports.Errorf(transports.Configuration, "the address of the pager is not usable")
 	}
 	request.Header.Set("Idempotency-Key", key)
-	response, err := p.client.Do(request)
+	client := p.client
+	if p.vice == "leaves connections" {
+		client = &http.Client{Transport: &http.Transport{}}
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		if p.vice == "secret in the error" {
 			return err
 		}
 		return &transports.Error{Class: transports.Unknown, Detail: "no answer", Err: errors.Unwrap(err)}
 	}
+	limit := int64(64 << 10)
+	if p.vice == "reads for ever" {
+		limit = 1 << 40
+	}
 	defer func() { _ = response.Body.Close() }()
-	reply, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+	reply, _ := io.ReadAll(io.LimitReader(response.Body, limit))
 	switch {
 	case response.StatusCode == http.StatusOK:
 		return nil
@@ -145,91 +175,26 @@ func (p *pager) post(ctx context.Context, key string, body []byte) error {
 	return transports.Errorf(transports.Transient, "status %d", response.StatusCode)
 }
 
-// pagerProvider is the service behind a pager.
-type pagerProvider struct {
-	mu         sync.Mutex
-	deliveries []transporttest.Delivery
-	tries      int
-	behaviour  string
-	stalled    chan struct{}
-	once       sync.Once
-	done       chan struct{}
-}
-
-func (p *pagerProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	p.mu.Lock()
-	p.tries++
-	behaviour, stalled := p.behaviour, p.stalled
-	p.mu.Unlock()
-	if stalled != nil {
-		p.once.Do(func() { close(stalled) })
-		select {
-		case <-r.Context().Done():
-		case <-p.done:
-		}
-		return
-	}
-	var got page
-	if err != nil || json.Unmarshal(body, &got) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	switch behaviour {
-	case "400", "429", "500":
-		status, _ := strconv.Atoi(behaviour)
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, "no luck with "+got.To)
-		return
-	case "hang up":
-		panic(http.ErrAbortHandler)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.deliveries = append(p.deliveries, transporttest.Delivery{
-		Key: r.Header.Get("Idempotency-Key"), Body: body, Address: got.To,
-		Content: transports.Content{Title: got.Title, Message: got.Text},
-	})
-}
-
-func (p *pagerProvider) Deliveries() []transporttest.Delivery {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]transporttest.Delivery(nil), p.deliveries...)
-}
-
-func (p *pagerProvider) Tries() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.tries
-}
-
-func (p *pagerProvider) Behave(behaviour string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.behaviour = behaviour
-}
-
-func (p *pagerProvider) Stall() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stalled = make(chan struct{})
-	return p.stalled
-}
-
 func pagerHarness(vice string) transporttest.Harness {
 	return transporttest.Harness{
 		NewFunc: func(tb testing.TB) (transports.Transport, transporttest.Provider) {
-			provider := &pagerProvider{done: make(chan struct{})}
-			server := httptest.NewServer(provider)
-			client := &http.Client{Transport: &http.Transport{}}
-			tb.Cleanup(func() {
-				close(provider.done)
-				client.CloseIdleConnections()
-				server.CloseClientConnections()
-				server.Close()
+			provider := transporttest.NewHTTP(tb, transporttest.HTTPConfig{
+				DecodeFunc: func(r *http.Request, body []byte) (transporttest.Delivery, error) {
+					var got page
+					err := json.Unmarshal(body, &got)
+					return transporttest.Delivery{
+						Key: r.Header.Get("Idempotency-Key"), Body: body, Address: got.To,
+						Content: transports.Content{Title: got.Title, Message: got.Text},
+					}, err
+				},
+				Answers: map[string]transporttest.Answer{
+					"400": {Status: http.StatusBadRequest}, "429": {Status: http.StatusTooManyRequests},
+					"500": {Status: http.StatusInternalServerError}, "hang up": {HangUp: true},
+				},
 			})
-			return &pager{url: server.URL, client: client, vice: vice, leaked: make(chan struct{})}, provider
+			client := &http.Client{Transport: &http.Transport{}}
+			tb.Cleanup(client.CloseIdleConnections)
+			return &pager{url: provider.URL, client: client, vice: vice, leaked: make(chan struct{})}, provider
 		},
 		Secrets: []string{pagerToken},
 		Behaviours: []transporttest.Behaviour{
@@ -237,6 +202,11 @@ func pagerHarness(vice string) transporttest.Harness {
 			{Name: "429", Class: transports.Rate, RetryAfter: 30 * time.Second},
 			{Name: "500", Class: transports.Transient},
 			{Name: "hang up", Class: transports.Unknown},
+		},
+		MessageFunc: func() transports.Message {
+			m := transporttest.NewMessage(pagerSpec("pager"))
+			m.Options = json.RawMessage(`{"tone":"canary tone"}`)
+			return m
 		},
 	}
 }

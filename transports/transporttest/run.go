@@ -36,9 +36,13 @@ var checks = []check{
 	{"WholeRunes", checkWholeRunes},
 	{"HostileText", checkHostileText},
 	{"HostileAddress", checkHostileAddress},
+	{"Addresses", checkAddresses},
+	{"Options", checkOptions},
 	{"NoAddress", checkNoAddress},
 	{"Concurrent", checkConcurrent},
 	{"Close", checkClose},
+	{"BoundedAnswers", checkBoundedAnswers},
+	{"NoConnectionLeft", checkNoConnectionLeft},
 	{"NoGoroutineLeft", checkNoGoroutineLeft},
 }
 
@@ -141,12 +145,15 @@ func checkSpec(t *testing.T, s *suite) {
 		known = append(known, f.Name)
 	}
 	fields := spec.Fields()
-	require.NotEmpty(t, fields, "a transport sends something")
+	require.True(t, len(fields) > 0 || spec.Options != nil, "a transport sends something: content, or options")
 	require.Subset(t, known, fields, "Spec names a field that does not exist")
 	slices.Sort(fields)
 	require.Len(t, slices.Compact(slices.Clone(fields)), len(fields), "Spec names a field twice: %v", fields)
 	kinds := []transports.AddressKind{transports.AddressNone, transports.AddressEmail, transports.AddressPhone}
 	require.Contains(t, kinds, spec.Address)
+	require.NotEmpty(t, spec.Doc, "Spec.Doc says what the transport carries where")
+	_, err := transports.OptionsOf(spec.Options)
+	require.NoError(t, err)
 }
 
 func checkDelivers(t *testing.T, s *suite) {

@@ -36,21 +36,27 @@ func TestVice(t *testing.T) {
 func TestSuiteFindsVices(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]string{ // vice: the checks that must fail, and no others
-		"another name":         {"Spec"},
-		"deaf to the context":  {"CancelledBefore", "CancelledDuring", "DeadlineDuring"},
-		"truncates in bytes":   {"WholeRunes"},
-		"random content":       {"SameOnEveryTry"},
-		"clock in the content": {"SameOnEveryTry"},
-		"random key":           {"SameOnEveryTry"},
-		"one key for all":      {"Concurrent", "DifferentReceipts"},
-		"interprets":           {"HostileText"},
-		"leaves a goroutine":   {"NoGoroutineLeft"},
-		"any address":          {"HostileAddress", "NoAddress"},
-		"wrong class":          {"Classifies"},
-		"sends twice":          nil, // everywhere, so only the first is required below
-		"secret in the error":  nil,
-		"address in the error": nil,
-		"secret in the result": nil,
+		"another name":             {"Spec"},
+		"deaf to the context":      {"CancelledBefore", "CancelledDuring", "DeadlineDuring"},
+		"truncates in bytes":       {"WholeRunes"},
+		"random content":           {"SameOnEveryTry"},
+		"clock in the content":     {"SameOnEveryTry"},
+		"random key":               {"SameOnEveryTry"},
+		"one key for all":          {"Concurrent", "DifferentReceipts"},
+		"interprets":               {"HostileText"},
+		"leaves a goroutine":       {"NoGoroutineLeft"},
+		"any address":              {"HostileAddress", "NoAddress"},
+		"wrong class":              {"Classifies"},
+		"reads for ever":           {"BoundedAnswers"},
+		"leaves connections":       {"NoConnectionLeft"},
+		"careless about options":   {"Options"},
+		"an option goes elsewhere": {"Options"},
+		"any fixed address":        {"Addresses"},
+		"address in the check":     {"Addresses"},
+		"sends twice":              nil, // everywhere, so only the first is required below
+		"secret in the error":      nil,
+		"address in the error":     nil,
+		"secret in the result":     nil,
 	}
 	first := map[string]string{
 		"sends twice": "Delivers", "secret in the error": "Classifies",

@@ -3,6 +3,7 @@ package transporttest
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -49,6 +50,14 @@ func (b *bundle) forbidden(m transports.Message) map[string]string {
 	forms["the name"] = m.Recipient.Name
 	for _, f := range m.Content.Fields() {
 		forms[f.Name] = *f.Value
+	}
+	var options map[string]any
+	if json.Unmarshal(m.Options, &options) == nil {
+		for name, value := range options {
+			if text, ok := value.(string); ok {
+				forms["option "+name] = text
+			}
+		}
 	}
 	for what, form := range forms {
 		// A single letter or a blank address says nothing, and is found in every text.

@@ -63,6 +63,11 @@ func (b *builder) transports() {
 		if spec.OnUnknown != "" {
 			b.onUnknown("transports."+spec.Name+".on_unknown", spec.OnUnknown, spec)
 		}
+		if _, err := transports.OptionsOf(spec.Options); err != nil {
+			for _, one := range parts(err) {
+				b.problems.Add("transports."+spec.Name, "%s", one)
+			}
+		}
 		b.specs[spec.Name] = spec
 	}
 }
@@ -108,6 +113,7 @@ func (b *builder) event(source EventSource) {
 			}
 			before := len(b.problems)
 			channel.Templates = b.templates(path, source, c, channel.Spec, shape)
+			channel.Options = b.options(path, c, channel.Spec, shape)
 			if len(b.problems) == before {
 				b.checkSample(path, source, channel)
 			}
@@ -175,8 +181,11 @@ func (b *builder) channel(path string, event EventSource, source ChannelSource) 
 		Name: source.Name, Transport: source.Transport, Audience: source.Audience, Delay: source.Delay, Spec: spec,
 		Retry: cmp.Or(source.Retry, event.Retry),
 	}
+	if channel.Audience == "" && (spec.Once || spec.AudienceOptional) {
+		channel.Audience = transports.OnceAudience
+	}
 	if channel.Name == "" {
-		channel.Name = source.Transport + "." + source.Audience
+		channel.Name = source.Transport + "." + channel.Audience
 	}
 	if !channelWord.MatchString(channel.Name) || len(channel.Name) > 128 {
 		b.problems.Add(path+".name", "a channel's name is lower-case letters, digits, underscores and dots, at most 128")
@@ -196,7 +205,8 @@ func (b *builder) channel(path string, event EventSource, source ChannelSource) 
 	}
 	b.checkRetry(path, source.Retry)
 	channel.OnUnknown = b.onUnknown(path+".on_unknown", source.OnUnknown, spec)
-	channel.Resolve = b.resolver(path, event, source, spec)
+	channel.Once = spec.Once || spec.AudienceOptional && source.Audience == ""
+	b.audience(path, event, source, channel)
 	return channel
 }
 
@@ -215,9 +225,15 @@ func (b *builder) onUnknown(path string, declared transports.OnUnknown, spec tra
 	return declared
 }
 
-func (b *builder) resolver(path string, event EventSource, source ChannelSource, spec transports.Spec) Resolver {
-	if event.Recipients != nil {
-		return nil
+// audience finds out who gets the channel's messages.
+func (b *builder) audience(path string, event EventSource, source ChannelSource, channel *Channel) {
+	spec := channel.Spec
+	if channel.Once && source.Audience == "" {
+		channel.Resolve = fixed(transports.OnceAudience)
+		return
+	}
+	if event.Recipients != nil && !channel.Once {
+		return
 	}
 	audience, known := event.Audiences[source.Audience]
 	switch {
@@ -229,9 +245,15 @@ func (b *builder) resolver(path string, event EventSource, source ChannelSource,
 	case audience.Fixed != nil && audience.Fixed[source.Transport] == "":
 		b.problems.Add(path+".audience", "audience %q has no address for transport %s", source.Audience, spec.Name)
 	case audience.Fixed != nil:
-		return fixed(audience.Fixed[source.Transport])
+		channel.Fixed = audience.Fixed[source.Transport]
+		channel.Resolve = fixed(channel.Fixed)
+	case channel.Once:
+		b.problems.Add(path+".audience",
+			"audience %q is of people, and transport %s makes one message of an event (leave the audience out, or name a fixed one)",
+			source.Audience, spec.Name)
+	default:
+		channel.Resolve = audience.Resolve
 	}
-	return audience.Resolve
 }
 
 // wire encodes the channels for carillon.emit_event.

@@ -132,6 +132,9 @@ func (b *builder) checkSample(path string, event EventSource, channel *Channel) 
 	if _, err := channel.Render(vars); err != nil {
 		b.problems.Add(path+".content", "does not render with the sample: %s", err)
 	}
+	if _, err := channel.Options.Render(vars); err != nil {
+		b.problems.Add(path, "does not render with the sample: %s", err)
+	}
 }
 
 // fixed resolves to one address.
@@ -168,10 +171,15 @@ func (c *Channel) Render(vars map[string]any) (transports.Content, error) {
 	return content, nil
 }
 
+// storable is text as it will be read back: what Postgres cannot store must not be sent either, or a retry would send
+// something else.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // set stores a rendered field after the checks that its kind needs.
 func set(content *transports.Content, name, text string) error {
-	// What Postgres cannot store must not be sent either, or a retry would send something else.
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	text = storable(text)
 	switch name {
 	case transports.FieldSubject, transports.FieldTitle, transports.FieldActionLabel:
 		text = templates.OneLine(text)

@@ -72,9 +72,14 @@ type Channel struct {
 	SkipIfRead bool
 	OnUnknown  transports.OnUnknown
 	// Retry is what the channel or its event declares; empty if neither does.
-	Retry   transports.Retry
-	Spec    transports.Spec
+	Retry transports.Retry
+	Spec  transports.Spec
+	// Once makes one message of an event: Resolve then names its one recipient, and no function is asked.
+	Once bool
+	// Fixed is the address of a fixed audience; empty for audiences of people and for none.
+	Fixed   string
 	Resolve Resolver
+	Options *Options
 	// Templates are the content fields that the transport sends, in the order of transports.Content.
 	Templates []Field
 }

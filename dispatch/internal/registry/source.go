@@ -55,6 +55,7 @@ type ChannelSource struct {
 	Policy    string
 	Retry     transports.Retry
 	OnUnknown transports.OnUnknown
+	Options   any
 	Content   transports.Content
 }
 
