@@ -52,7 +52,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"text",
 		struct{ Name string }{},
 		struct {
-			name string `yaml:"name" doc:"x"` //nolint:unused // that it cannot be used is what is tested
+			name string `yaml:"name" doc:"x"`
 		}{},
 		struct {
 			A string `yaml:"No Name" doc:"x"`

@@ -13,7 +13,7 @@ import (
 // their transports stand in place of transports.*; for that their New is called with a decode that refuses.
 func Keys(builders ...Builder) []string {
 	var keys []string
-	walkKeys(reflect.TypeFor[document](), "", func(path string, t reflect.Type) {
+	walkKeys(reflect.TypeFor[document](), "", func(path string, _ reflect.Type) {
 		if path != join("transports", "*") || len(builders) == 0 {
 			keys = append(keys, path)
 		}

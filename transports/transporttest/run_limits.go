@@ -32,7 +32,10 @@ func checkBoundedAnswers(t *testing.T, s *suite) {
 		before := written()
 		returned := b.start(t.Context())
 		select {
-		case <-returned: // Either way: the answer began well.
+		case err := <-returned:
+			if err != nil { // As may be, after an answer that began well.
+				t.Logf("behaviour %q: %v", behaviour, transports.Classify(err))
+			}
 		case <-time.After(patience):
 			t.Fatalf("behaviour %q: the send reads an endless answer", behaviour)
 		}
