@@ -11,6 +11,7 @@
 //		   │  │        │  └─────────► expanded*   (children carry on)
 //		   │  │        └────────────► skipped* · failed* · expired* · uncertain* · merged*
 //		   │  └─────────────────────► cancelled*  (also from waiting and resolving)
+//		   ├──────────────────────── given back by a worker that stops: resolving
 //		   ├──────────────────────── sent now by an operator: waiting
 //		   └──────────────────────── reopened by an operator: failed, skipped, expired, cancelled, uncertain
 //

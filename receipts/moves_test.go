@@ -51,6 +51,14 @@ func statements() []statement {
 			b.bind(token, id)
 			return nil
 		}},
+		{"release of a fresh one", receipts.ByRelease, func(b *bundle, id, token uuid.UUID) error {
+			b.release(token, "", id)
+			return nil
+		}},
+		{"release of one that waited", receipts.ByRelease, func(b *bundle, id, token uuid.UUID) error {
+			b.release(token, receipts.Retry, id)
+			return nil
+		}},
 		{"reclaim", receipts.ByReclaim, func(b *bundle, _, _ uuid.UUID) error {
 			b.advance(lease + time.Second)
 			b.reclaim()
@@ -163,7 +171,7 @@ func TestCountersAgreeWithTheHistoryOnEveryWalk(t *testing.T) {
 		id := b.owed()
 		m := model{state: receipts.Pending}
 		var token uuid.UUID
-		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"claim", "bind", "retry", "limited", "lost", "zombie", "expand"}), 1, 12).Draw(rt, "steps")
+		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"claim", "bind", "retry", "limited", "lost", "zombie", "expand", "release"}), 1, 12).Draw(rt, "steps")
 		for _, step := range steps {
 			zombie := token
 			switch {
@@ -200,6 +208,12 @@ func TestCountersAgreeWithTheHistoryOnEveryWalk(t *testing.T) {
 			case step == "expand" && m.state == receipts.Resolving:
 				require.NoError(rt, b.expand(token, id, people(0, 1)))
 				m.crashes = 0
+			case step == "release" && m.state.Leased():
+				released := b.release(token, "", id)
+				require.Equal(rt, m.state == receipts.Resolving, len(released) == 1)
+				if m.state == receipts.Resolving {
+					m.state = receipts.Pending
+				}
 			case step == "zombie" && !m.state.Leased():
 				require.Empty(rt, b.record(zombie, true, sent(id), waiting(id, 0)))
 			}

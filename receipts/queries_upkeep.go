@@ -58,6 +58,16 @@ r AS (
 j AS (` + sqlInsertJobs + `)
 SELECT id FROM r`
 
+// sqlLanes hops over River's index from queue to queue, and reads one row of each.
+const sqlLanes = `
+WITH RECURSIVE hop AS (
+  SELECT s.state, (SELECT min(j.queue) FROM carillon.river_job j WHERE j.state = s.state) AS queue
+    FROM unnest('{available,scheduled,retryable}'::carillon.river_job_state[]) AS s(state)
+  UNION ALL
+  SELECT hop.state, (SELECT min(j.queue) FROM carillon.river_job j WHERE j.state = hop.state AND j.queue > hop.queue)
+    FROM hop WHERE hop.queue IS NOT NULL)
+SELECT DISTINCT queue FROM hop WHERE queue IS NOT NULL ORDER BY queue`
+
 // sqlPromote makes due jobs fetchable without River's leader. It asks for each lane, priority and state apart, which is
 // how River's index is ordered: jobs of a far future are then not even looked at.
 const sqlPromote = `

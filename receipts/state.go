@@ -46,6 +46,7 @@ const (
 	ByBind    Mover = "bind"
 	ByRecord  Mover = "record"
 	ByReclaim Mover = "reclaim"
+	ByRelease Mover = "release"
 	ByCancel  Mover = "cancel"
 	BySendNow Mover = "send-now"
 	ByReopen  Mover = "reopen"
@@ -77,6 +78,8 @@ func Transitions() []Transition {
 		Transition{Sending, Waiting, ByReclaim},
 		Transition{Sending, Failed, ByReclaim},
 		Transition{Sending, Uncertain, ByReclaim},
+		Transition{Resolving, Pending, ByRelease},
+		Transition{Resolving, Waiting, ByRelease},
 		Transition{Pending, Cancelled, ByCancel},
 		Transition{Waiting, Cancelled, ByCancel},
 		Transition{Resolving, Cancelled, ByCancel},

@@ -36,6 +36,19 @@ func (s *Store) Reconcile(ctx context.Context, db DB, grace time.Duration) ([]uu
 	return collectIDs(ctx, db, "reconcile receipts", sqlReconcile, pgx.StrictNamedArgs{"grace": seconds(grace), "now": s.now()})
 }
 
+// Lanes lists the lanes that have unfinished jobs, whatever becomes of them.
+func (s *Store) Lanes(ctx context.Context, db DB) ([]string, error) {
+	rows, err := db.Query(ctx, sqlLanes)
+	if err != nil {
+		return nil, fmt.Errorf("list lanes: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("list lanes: %w", err)
+	}
+	return names, nil
+}
+
 // Promote makes the scheduled jobs of the lanes fetchable once they are due, without a leader, and returns how many.
 func (s *Store) Promote(ctx context.Context, db DB, lanes []string) (int, error) {
 	var promoted int

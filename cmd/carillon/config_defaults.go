@@ -9,7 +9,7 @@ func defaults() map[string]string {
 		"worker.lease":              "15s",
 		"worker.poll_interval":      "200ms",
 		"worker.send_timeout":       "180s",
-		"worker.grace":              "10s",
+		"worker.grace":              "30s",
 		"worker.retry.base":         "that of the event's retry",
 		"worker.retry.cap":          "that of the event's retry",
 		"worker.retry.deadline":     "that of the event's retry",

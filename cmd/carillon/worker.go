@@ -81,7 +81,7 @@ func (a *app) work(ctx context.Context, file *config.File, migrate bool) (err er
 func workerConfig(file *config.File, logger *slog.Logger) *worker.Config {
 	s := file.Worker
 	return &worker.Config{
-		Transports: file.Transports, Senders: s.Senders, Batch: s.Batch, Lease: s.Lease, PollInterval: s.PollInterval,
+		Transports: file.Transports, Senders: s.Senders, LaneSenders: s.LaneSenders, Batch: s.Batch, Lease: s.Lease, PollInterval: s.PollInterval,
 		SendTimeout: s.SendTimeout, Grace: s.Grace, Logger: logger,
 		Retry: retryPolicy(s.Retry),
 	}

@@ -1,11 +1,20 @@
 package config
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-notify/carillon/transports"
+)
 
 // Worker is the section worker, field by field what dispatch/worker's Config takes. Zero means its default.
 type Worker struct {
 	// Senders is how many sends of a lane are under way at once.
 	Senders int `yaml:"senders"`
+	// LaneSenders says otherwise for single lanes: a transport, and _critical, _default or _bulk.
+	LaneSenders map[string]int `yaml:"lane_senders"`
 	// Batch is how many receipts are claimed together; at most 1000.
 	Batch int `yaml:"batch"`
 	// Lease is how long a batch outlives its worker; at least 3s.
@@ -46,6 +55,19 @@ func (l *loader) checkWorker() {
 	} {
 		if c.value < 0 || c.value > c.most {
 			l.refuse("worker."+c.key, "%d is out of range (1 to %d; 0 is the default)", c.value, c.most)
+		}
+	}
+	for _, lane := range slices.Sorted(maps.Keys(w.LaneSenders)) {
+		key := "worker.lane_senders." + lane
+		if n := w.LaneSenders[lane]; n < 1 || n > 10_000 {
+			l.refuse(key, "%d is out of range (1 to 10000)", n)
+		}
+		at := max(strings.LastIndex(lane, "_"), 0)
+		transport, class := lane[:at], strings.TrimPrefix(lane[at:], "_")
+		_, used := l.doc.Transports[transport]
+		used = used || transport == transports.InApp
+		if !used || !slices.Contains([]string{"critical", "default", "bulk"}, class) {
+			l.refuse(key, "unknown lane (a transport of this file, and _critical, _default or _bulk)")
 		}
 	}
 	for _, c := range []struct {

@@ -15,21 +15,30 @@ import (
 func TestWorkerLimits(t *testing.T) {
 	t.Parallel()
 	for key, values := range map[string][2]string{
-		"senders":              {"10000", "10001"},
-		"batch":                {"1000", "1001"},
-		"lease":                {"3s", "2s"},
-		"poll_interval":        {"1ms", "1us"},
-		"send_timeout":         {"1ms", "-1s"},
-		"grace":                {"1ms", "-1s"},
-		"retry: {base":         {"1ms}", "-1s}"},
-		"retry: {cap":          {"1ms}", "-1s}"},
-		"retry: {deadline":     {"1ms}", "-1s}"},
-		"retry: {max_attempts": {"1000}", "1001}"},
+		"senders":                       {"10000", "10001"},
+		"lane_senders: {in_app_bulk":    {"1}", "0}"},
+		"lane_senders: {in_app_default": {"10000}", "10001}"},
+		"batch":                         {"1000", "1001"},
+		"lease":                         {"3s", "2s"},
+		"poll_interval":                 {"1ms", "1us"},
+		"send_timeout":                  {"1ms", "-1s"},
+		"grace":                         {"1ms", "-1s"},
+		"retry: {base":                  {"1ms}", "-1s}"},
+		"retry: {cap":                   {"1ms}", "-1s}"},
+		"retry: {deadline":              {"1ms}", "-1s}"},
+		"retry: {max_attempts":          {"1000}", "1001}"},
 	} {
 		_, err := config.Parse("c.yaml", fmt.Appendf(nil, "worker: {%s: %s}", key, values[0]), nil, nil)
 		require.NoError(t, err)
 		require.Regexp(t, `^c\.yaml:1:\d+: worker\..*(out of range|too short)`,
 			problems(t, fmt.Sprintf("worker: {%s: %s}", key, values[1]), nil)[0])
+	}
+}
+
+func TestLaneSendersNamesLanes(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"slack_bulk", "in_app", "in_app_urgent", "bulk", "_bulk"} {
+		require.Contains(t, problems(t, "worker: {lane_senders: {"+name+": 3}}", nil)[0], "worker.lane_senders."+name+": unknown lane")
 	}
 }
 

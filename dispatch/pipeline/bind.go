@@ -6,12 +6,11 @@ import (
 	"github.com/carillon-notify/carillon/receipts"
 )
 
-// bind commits recipient and content before anything leaves the house. A receipt that was taken away meanwhile drops
-// out of the batch.
-func (r *run) bind(ctx context.Context) error {
-	open := r.open()
-	bindings := make([]receipts.Binding, len(open))
-	for i, it := range open {
+// bind commits recipient and content of the items before anything of them leaves the house, and returns them. One that
+// was taken away meanwhile drops out of the batch.
+func (r *run) bind(ctx context.Context, items []*item) ([]*item, error) {
+	bindings := make([]receipts.Binding, len(items))
+	for i, it := range items {
 		bindings[i] = receipts.Binding{
 			ID: it.ID, Recipient: it.body.Recipient.ID, Address: it.body.Recipient.Address, OnUnknown: it.channel.OnUnknown,
 		}
@@ -21,16 +20,15 @@ func (r *run) bind(ctx context.Context) error {
 	}
 	tries, err := r.store.Bind(ctx, r.db, r.batch.Token, bindings)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var kept []*item
-	for _, it := range r.items {
-		try, bound := tries[it.ID]
+	bound := make([]*item, 0, len(items))
+	for _, it := range items {
+		try, still := tries[it.ID]
 		it.try = try
-		if bound || it.result != nil {
-			kept = append(kept, it)
+		if still {
+			bound = append(bound, it)
 		}
 	}
-	r.items = kept
-	return nil
+	return bound, nil
 }

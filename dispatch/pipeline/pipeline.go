@@ -26,6 +26,8 @@ type Config struct {
 	Store *receipts.Store
 	// Senders is how many sends are under way at once. Defaults to 32.
 	Senders int
+	// Stop, once closed, lets the sends that are under way finish; what has not begun is given back. Nil never closes.
+	Stop <-chan struct{}
 	// RecordEvery is how often finished sends are recorded while others of the batch go on. What finished in between
 	// is sent twice if the process dies. Defaults to 20 ms.
 	RecordEvery time.Duration
@@ -43,6 +45,8 @@ type Pipeline struct {
 	transports  map[string]transports.Transport
 	store       *receipts.Store
 	slots       chan struct{}
+	backlog     backlog
+	stop        <-chan struct{}
 	recordEvery time.Duration
 	sendTimeout time.Duration
 	retry       flow.RetryPolicy
@@ -62,6 +66,8 @@ func New(cfg *Config) (*Pipeline, error) {
 		transports:  map[string]transports.Transport{},
 		store:       cmp.Or(cfg.Store, receipts.New(nil)),
 		slots:       make(chan struct{}, cmp.Or(cfg.Senders, 32)),
+		backlog:     backlog{changed: make(chan struct{}, 1)},
+		stop:        cfg.Stop,
 		recordEvery: cmp.Or(cfg.RecordEvery, 20*time.Millisecond),
 		sendTimeout: cmp.Or(cfg.SendTimeout, 180*time.Second),
 		retry:       cfg.Retry,
@@ -85,6 +91,8 @@ type run struct {
 	db    receipts.DB
 	batch *receipts.Batch
 	items []*item
+	// ahead is how many items have neither begun to be sent nor been settled.
+	ahead int
 }
 
 // stage is one step of a batch.
@@ -105,8 +113,7 @@ func (r *run) stages() []stage {
 		{name: "resolve", run: r.resolve},
 		{name: "decide", run: r.decide},
 		{name: stageRender, run: r.render},
-		{name: "bind", run: r.bind, outward: true},
-		{name: "send and record", run: r.sendAndRecord, outward: true},
+		{name: "deliver", run: r.deliver, outward: true},
 	}
 }
 
@@ -121,11 +128,28 @@ func (r *run) take(ctx context.Context, s stage) error {
 // Run takes a claimed batch through all stages and ends its lease. The statements run on db; with a transaction they
 // become part of it.
 //
-// An error is the database's. The receipts that had no result yet then stay leased until the lease expires.
+// An error is the database's. The receipts that had no result yet then stay leased until the lease expires, or until
+// somebody gives them back.
 func (p *Pipeline) Run(ctx context.Context, db receipts.DB, batch *receipts.Batch) error {
-	failpoint.Pass(failpoint.C1)
+	return p.Begin(db, batch)(ctx)
+}
+
+// Begin counts the batch as waiting for senders, and returns what [Pipeline.Run] would do with it. Whoever asks for
+// [Pipeline.Room] before that has run is told the truth.
+func (p *Pipeline) Begin(db receipts.DB, batch *receipts.Batch) func(context.Context) error {
 	r := p.begin(db, batch)
+	r.leave(-len(r.items))
+	return r.all
+}
+
+// all takes the batch through all stages.
+func (r *run) all(ctx context.Context) error {
+	failpoint.Pass(failpoint.C1)
+	defer func() { r.leave(r.ahead) }()
 	for _, s := range r.stages() {
+		if s.outward && r.stopping() {
+			return r.release(ctx, r.items)
+		}
 		if err := r.take(ctx, s); err != nil {
 			return err
 		}

@@ -15,6 +15,9 @@ import (
 // recordTimeout bounds the bookkeeping after a send, which outlives the context of the send itself.
 const recordTimeout = 30 * time.Second
 
+// retryRecord is the first pause after results could not be written.
+const retryRecord = 50 * time.Millisecond
+
 // recorder writes results in groups.
 type recorder struct {
 	*run
@@ -27,26 +30,6 @@ type recorder struct {
 func (r *recorder) add(it *item) {
 	r.pending = append(r.pending, *it.result)
 	r.made[it.ID] = it.Attempts + 1
-}
-
-// collect takes n settled items from done, and records what has come in every so often, so that a slow send does not
-// hold back the results of the others.
-func (r *recorder) collect(ctx context.Context, done <-chan *item, n int) error {
-	tick := time.NewTicker(r.recordEvery)
-	defer tick.Stop()
-	var failed error
-	for received := 0; received < n; {
-		select {
-		case it := <-done:
-			received++
-			r.add(it)
-		case <-tick.C:
-			if err := r.flush(ctx, false); err != nil {
-				failed = err
-			}
-		}
-	}
-	return failed
 }
 
 // flush records what is pending. It uses a context of its own, because a result must not be lost with the send's.
@@ -73,4 +56,17 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	r.pending = nil
 	clear(r.made)
 	return nil
+}
+
+// finish records what is left and ends the lease. While the database is away it tries again for as long as anybody would
+// wait for an answer: a result that is lost here is sent twice.
+func (r *recorder) finish(ctx context.Context) error {
+	give := time.Now().Add(recordTimeout)
+	for wait := retryRecord; ; wait = min(2*wait, time.Second) {
+		err := r.flush(ctx, true)
+		if err == nil || !receipts.Passing(err) || time.Now().Add(wait).After(give) {
+			return err
+		}
+		<-time.After(wait)
+	}
 }

@@ -12,40 +12,6 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 )
 
-// sendAndRecord records what the earlier stages settled, sends the rest, and records each as it is done.
-func (r *run) sendAndRecord(ctx context.Context) error {
-	rec := &recorder{run: r, made: map[uuid.UUID]int{}}
-	open := r.open()
-	for _, it := range r.items {
-		if it.result != nil {
-			rec.add(it)
-		}
-	}
-	var remote []*item
-	inDatabase := map[transports.InDatabase][]*item{}
-	for _, it := range open {
-		if t, ok := r.transports[it.Transport].(transports.InDatabase); ok {
-			inDatabase[t] = append(inDatabase[t], it)
-		} else {
-			remote = append(remote, it)
-		}
-	}
-	for t, items := range inDatabase {
-		for _, it := range r.sendAllTx(ctx, t, items) {
-			rec.add(it)
-		}
-	}
-	if len(remote) > 0 {
-		if err := rec.flush(ctx, false); err != nil {
-			return err
-		}
-	}
-	if err := rec.collect(ctx, r.sendAll(ctx, remote), len(remote)); err != nil {
-		return err
-	}
-	return rec.flush(ctx, true)
-}
-
 // sendAllTx sends over a transport that is in the database, and returns the items whose result is still to be recorded.
 // After a panic, and after what is wrong with one message, each is tried on its own, so that it does no harm to the others.
 func (r *run) sendAllTx(ctx context.Context, t transports.InDatabase, items []*item) (failed []*item) {
@@ -122,30 +88,6 @@ func (r *run) hold(ctx context.Context, tx pgx.Tx, items []*item) ([]*item, erro
 		held[i] = byID[id]
 	}
 	return held, nil
-}
-
-// sendAll sends over the shared senders, and delivers each item once it is settled.
-func (r *run) sendAll(ctx context.Context, items []*item) <-chan *item {
-	done := make(chan *item, len(items))
-	go func() {
-		for _, it := range items {
-			select {
-			case r.slots <- struct{}{}:
-			case <-ctx.Done():
-				r.handBack(it)
-				done <- it
-				continue
-			}
-			go func() {
-				defer func() {
-					<-r.slots
-					done <- it
-				}()
-				r.send(ctx, it)
-			}()
-		}
-	}()
-	return done
 }
 
 // send tries once, with no database connection held.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/flow"
-	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
 
@@ -21,8 +21,11 @@ import (
 type Config struct {
 	// Transports carry the messages: one for every transport that the declarations use.
 	Transports []transports.Transport
-	// Senders is how many sends of a lane are under way at once. Defaults to 32.
+	// Senders is how many sends of a lane are under way at once. Every lane, that is a transport with one of critical,
+	// default and bulk, has its own. Defaults to 32.
 	Senders int
+	// LaneSenders says otherwise for single lanes, named like "email_bulk"; 1 to 10,000.
+	LaneSenders map[string]int
 	// Batch is how many receipts are claimed together. Defaults to 200; fewer than 50 makes claiming costly.
 	Batch int
 	// Lease is how long a batch outlives its worker. It is renewed every third of it. Defaults to 15 s; at least 3 s.
@@ -31,7 +34,8 @@ type Config struct {
 	PollInterval time.Duration
 	// SendTimeout ends a send. Defaults to 180 s.
 	SendTimeout time.Duration
-	// Grace is how long [Worker.Run] lets sends finish once its context ends. Defaults to 10 s.
+	// Grace is how long [Worker.Run] lets sends finish once its context ends. What is claimed and not begun goes back at
+	// once. Sends are cut up to 2 s before its end, to be recorded within it. Defaults to 30 s.
 	Grace time.Duration
 	// Retry replaces numbers of how failed sends are tried again, whatever the event's own retry says. Defaults to none.
 	Retry flow.RetryPolicy
@@ -53,7 +57,7 @@ func (c *Config) withDefaults() Config {
 	full.Senders = cmp.Or(full.Senders, 32)
 	full.Lease = cmp.Or(full.Lease, 15*time.Second)
 	full.PollInterval = cmp.Or(full.PollInterval, 200*time.Millisecond)
-	full.Grace = cmp.Or(full.Grace, 10*time.Second)
+	full.Grace = cmp.Or(full.Grace, 30*time.Second)
 	full.Logger = cmp.Or(full.Logger, slog.Default())
 	if full.Name == "" {
 		host, _ := os.Hostname()
@@ -74,6 +78,15 @@ func (c *Config) validate(d *dispatch.Dispatcher) error {
 			problems = append(problems, fmt.Sprintf("Config.Transports: channels use transport %q, which is not there", name))
 		}
 	}
+	for _, lane := range slices.Sorted(maps.Keys(c.LaneSenders)) {
+		if !isLane(d, lane) {
+			problems = append(problems, fmt.Sprintf(
+				"Config.LaneSenders: no channel can use lane %q (a transport that channels use, and _critical, _default or _bulk)", lane))
+		}
+		if n := c.LaneSenders[lane]; n < 1 || n > 10_000 {
+			problems = append(problems, fmt.Sprintf("Config.LaneSenders[%q] is %d (1 to 10000)", lane, n))
+		}
+	}
 	if c.Batch < 1 || c.Batch > 1000 {
 		problems = append(problems, fmt.Sprintf("Config.Batch is %d (1 to 1000)", c.Batch))
 	}
@@ -87,15 +100,4 @@ func (c *Config) validate(d *dispatch.Dispatcher) error {
 		return fmt.Errorf("new worker: %s", strings.Join(problems, "; "))
 	}
 	return nil
-}
-
-// lanesOf lists the lanes that the declarations need.
-func lanesOf(d *dispatch.Dispatcher) []string {
-	var lanes []string
-	for _, transport := range d.Registry().Transports() {
-		for _, priority := range receipts.Priorities() {
-			lanes = append(lanes, receipts.Lane(transport, priority))
-		}
-	}
-	return lanes
 }

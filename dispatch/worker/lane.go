@@ -2,8 +2,9 @@ package worker
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,14 +15,15 @@ import (
 )
 
 const (
-	// laneWorkers is how many batches of a lane run at once in one process.
-	laneWorkers = 4
+	// laneJobs is how many of a lane's jobs River hands to one process at once. One of them claims for all.
+	laneJobs = 4
 	// echo is when a lane that ran dry is looked at once more: as long as the slot in which carillon.wake speaks only
 	// once, so that whoever was silenced is found.
 	echo = 10 * time.Millisecond
 	// pumping is how long one job goes on claiming before it lets River fetch the next one.
 	pumping = 5 * time.Second
-	// lookAgain is when a receipt is looked at again that its own job could not claim.
+	// lookAgain is when a job fires again whose receipt could not be claimed: it was locked for a moment, all senders of
+	// this process are busy, or the database is away.
 	lookAgain = time.Second
 )
 
@@ -36,55 +38,200 @@ func (Args) Kind() string { return "carillon_receipt" }
 // jobWorker hands River's jobs to their lanes.
 type jobWorker struct {
 	river.WorkerDefaults[Args]
-	lanes map[string]*lane
+	lanes *lanes
 }
 
-// Work claims and delivers until the job's lane is dry. The job itself carries nothing: losing it, or running it
-// twice, finds nothing to claim.
+// Work claims until the job's lane is dry. The job itself carries nothing: losing it, or running it twice, finds nothing
+// to claim.
 func (w *jobWorker) Work(ctx context.Context, job *river.Job[Args]) error {
-	l, known := w.lanes[job.Queue]
+	l, known := w.lanes.get(job.Queue)
 	if !known {
-		return fmt.Errorf("no lane %q in this worker", job.Queue)
+		return river.JobSnooze(lookAgain)
 	}
-	return l.work(ctx, job.Args.Receipt, job.ID)
+	return l.work(ctx, &wake{receipt: job.Args.Receipt, job: job.ID})
 }
 
-// lane delivers the receipts of one transport and priority.
+// wake is a job that fired and waits for a claim on behalf of its receipt.
+type wake struct {
+	receipt uuid.UUID
+	job     int64
+	// asked means that a claim took the receipt along, claimed that it got it.
+	asked, claimed bool
+}
+
+// lane delivers the receipts of one transport and priority. Batches run beside each other, each under its own lease; a
+// new one is claimed as soon as there is a free sender and little waits for one.
 type lane struct {
 	*Worker
 	name     string
 	pipeline *pipeline.Pipeline
+	// claiming has something in it while a job claims.
+	claiming chan struct{}
+
+	mu    sync.Mutex
+	wakes []*wake
 }
 
-func (l *lane) work(ctx context.Context, own uuid.UUID, jobID int64) error {
-	first, err := l.deliver(ctx, []uuid.UUID{own})
-	if err != nil {
-		return err
+func newLane(w *Worker, name string, p *pipeline.Pipeline) *lane {
+	return &lane{Worker: w, name: name, pipeline: p, claiming: make(chan struct{}, 1)}
+}
+
+// work has the job's receipt claimed, and claims more until the lane is dry or others should have their turn.
+func (l *lane) work(ctx context.Context, own *wake) error {
+	l.mu.Lock()
+	l.wakes = append(l.wakes, own)
+	l.mu.Unlock()
+	defer l.forget(own)
+	select {
+	case l.claiming <- struct{}{}:
+	case <-l.stopping:
+		return river.JobSnooze(0) // For another process.
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	stranded := false
-	if !slices.Contains(first, own) {
-		if stranded, err = l.store.Stranded(ctx, l.pool, own, jobID); err != nil {
+	defer func() { <-l.claiming }()
+	if l.asked(own) {
+		return l.account(ctx, own)
+	}
+	if err := l.pump(ctx); err != nil {
+		if !receipts.Passing(err) {
 			return err
 		}
+		// River would count this against the job, and put it off for longer each time.
+		l.trouble.WarnContext(ctx, "cannot claim", slog.String("lane", l.name), slog.Any("err", err))
+		return river.JobSnooze(lookAgain)
 	}
+	return l.account(ctx, own)
+}
+
+// pump claims and begins batches.
+func (l *lane) pump(ctx context.Context) error {
 	until := time.Now().Add(pumping)
-	for dry := len(first) == 0; time.Now().Before(until); {
-		if dry && !l.pause(ctx) {
-			break
+	for dry := false; time.Now().Before(until); {
+		if !l.room(ctx) {
+			return nil
 		}
-		claimed, err := l.deliver(ctx, nil)
+		claimed, err := l.claim(ctx)
 		if err != nil {
 			return err
 		}
-		if dry && len(claimed) == 0 {
-			break
+		if claimed == 0 && (dry || !l.pause(ctx)) {
+			return nil
 		}
-		dry = len(claimed) == 0
+		dry = claimed == 0
 	}
-	if stranded {
+	return nil
+}
+
+// room waits for a sender, but not for long: a job in hand keeps its receipt from other processes.
+func (l *lane) room(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookAgain)
+	defer cancel()
+	return l.pipeline.Room(ctx, l.cfg.Batch)
+}
+
+// claim claims one batch for all jobs that wait, sets it going, and returns how large it is.
+func (l *lane) claim(ctx context.Context) (int, error) {
+	wakes := l.take()
+	own := make([]uuid.UUID, len(wakes))
+	for i, w := range wakes {
+		own[i] = w.receipt
+	}
+	batch, err := l.store.Claim(ctx, l.pool, receipts.ClaimParams{
+		Lane: l.name, Own: own, More: max(l.cfg.Batch-len(own), 0), Lease: l.cfg.Lease, Worker: l.cfg.Name,
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range wakes {
+		w.claimed = slices.ContainsFunc(batch.Receipts, func(c receipts.Claimed) bool { return c.ID == w.receipt })
+	}
+	if len(batch.Receipts) > 0 {
+		l.begin(ctx, batch)
+	}
+	return len(batch.Receipts), nil
+}
+
+// begin sets a batch going. It outlives the job that claimed it; Run waits for it.
+func (l *lane) begin(ctx context.Context, batch *receipts.Batch) {
+	leased, release := l.leases.hold(context.WithoutCancel(ctx), batch.Token)
+	// Counted before the next look for room.
+	run := l.pipeline.Begin(l.pool, batch)
+	l.batches.Go(func() {
+		defer release()
+		if err := run(leased); err != nil {
+			l.recover(leased, batch, err)
+		}
+	})
+}
+
+// recover gives back what a batch left that the database broke off, once that is back: waiting for the lease to expire
+// would take longer, and look as if the worker had died of these receipts.
+func (l *lane) recover(ctx context.Context, batch *receipts.Batch, cause error) {
+	l.trouble.WarnContext(ctx, "a batch broke off", slog.String("lane", l.name), slog.Any("err", cause))
+	if !receipts.Passing(cause) {
+		return
+	}
+	timer := time.NewTimer(lookAgain)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-l.stopping:
+		case <-ctx.Done():
+		}
+		if err := l.giveBack(ctx, batch); err == nil || !receipts.Passing(err) || l.stopped() || ctx.Err() != nil {
+			return
+		}
+		timer.Reset(lookAgain)
+	}
+}
+
+// giveBack outlives the context of the batch, which may have been cut.
+func (l *lane) giveBack(ctx context.Context, batch *receipts.Batch) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leave)
+	defer cancel()
+	_, err := l.store.Release(ctx, l.pool, batch.Token, batch.Receipts)
+	return err
+}
+
+// account returns when the job's receipt is somebody's, and otherwise has the job fire again.
+func (l *lane) account(ctx context.Context, own *wake) error {
+	if own.claimed {
+		return nil
+	}
+	if l.stopped() {
+		return river.JobSnooze(0)
+	}
+	stranded, err := l.store.Stranded(ctx, l.pool, own.receipt, own.job)
+	if err != nil || stranded {
 		return river.JobSnooze(lookAgain)
 	}
 	return nil
+}
+
+// take takes the jobs that wait for a claim.
+func (l *lane) take() []*wake {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	taken := l.wakes
+	l.wakes = nil
+	for _, w := range taken {
+		w.asked = true
+	}
+	return taken
+}
+
+func (l *lane) asked(own *wake) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return own.asked
+}
+
+func (l *lane) forget(own *wake) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wakes = slices.DeleteFunc(l.wakes, func(w *wake) bool { return w == own })
 }
 
 // pause waits for the echo, and reports whether to go on.
@@ -99,26 +246,4 @@ func (l *lane) pause(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// deliver claims one batch, takes it through the pipeline, and returns what was claimed.
-func (l *lane) deliver(ctx context.Context, own []uuid.UUID) ([]uuid.UUID, error) {
-	select {
-	case <-l.stopping:
-		return nil, nil
-	default:
-	}
-	batch, err := l.store.Claim(ctx, l.pool, receipts.ClaimParams{
-		Lane: l.name, Own: own, More: l.cfg.Batch - len(own), Lease: l.cfg.Lease, Worker: l.cfg.Name,
-	})
-	if err != nil || len(batch.Receipts) == 0 {
-		return nil, err
-	}
-	claimed := make([]uuid.UUID, len(batch.Receipts))
-	for i, r := range batch.Receipts {
-		claimed[i] = r.ID
-	}
-	leased, release := l.leases.hold(ctx, batch.Token)
-	defer release()
-	return claimed, l.pipeline.Run(leased, l.pool, batch)
 }

@@ -53,6 +53,15 @@ func (l *leases) hold(ctx context.Context, token uuid.UUID) (leased context.Cont
 	}
 }
 
+// cut ends the work under all leases.
+func (l *leases) cut(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.held {
+		h.cancel(cause)
+	}
+}
+
 // renew prolongs all leases in one statement.
 func (l *leases) renew(ctx context.Context) error {
 	tokens := l.tokens()

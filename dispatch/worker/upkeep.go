@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,11 +18,6 @@ const (
 
 // keep starts what keeps receipts moving. A task that fails is tried again at its next turn.
 func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
-	lanes := make([]string, 0, len(w.lanes))
-	for name := range w.lanes {
-		lanes = append(lanes, name)
-	}
-	slices.Sort(lanes)
 	for _, task := range []struct {
 		name  string
 		every time.Duration
@@ -31,7 +25,7 @@ func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
 	}{
 		{"renew leases", w.cfg.Lease / 3, w.leases.renew},
 		{"promote due jobs", promoteEvery, func(ctx context.Context) error {
-			_, err := w.store.Promote(ctx, w.pool, lanes)
+			_, err := w.store.Promote(ctx, w.pool, w.lanes.names())
 			return err
 		}},
 		{"reclaim expired leases", reclaimEvery, func(ctx context.Context) error {
@@ -48,6 +42,7 @@ func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
 			}
 			return err
 		}},
+		{"discover lanes", lanesEvery, w.discover},
 		{"ensure partitions", partitionsEvery, func(ctx context.Context) error {
 			return w.store.EnsurePartitions(ctx, w.pool)
 		}},
@@ -64,7 +59,7 @@ func (w *Worker) every(ctx context.Context, name string, interval time.Duration,
 	defer tick.Stop()
 	for {
 		if err := run(ctx); err != nil && ctx.Err() == nil {
-			w.cfg.Logger.WarnContext(ctx, "upkeep fell short", slog.String("task", name), slog.Any("err", err))
+			w.trouble.WarnContext(ctx, "upkeep fell short", slog.String("task", name), slog.Any("err", err))
 		}
 		select {
 		case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,19 +16,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/carillon-notify/carillon/dispatch"
-	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/migrations"
 	"github.com/carillon-notify/carillon/receipts"
 )
 
 // Worker delivers the receipts of one dispatcher's declarations.
 type Worker struct {
-	cfg    Config
-	pool   *pgxpool.Pool
-	store  *receipts.Store
-	client *river.Client[pgx.Tx]
-	lanes  map[string]*lane
-	leases *leases
+	cfg        Config
+	dispatcher *dispatch.Dispatcher
+	pool       *pgxpool.Pool
+	store      *receipts.Store
+	client     *river.Client[pgx.Tx]
+	lanes      *lanes
+	leases     *leases
+	// trouble is the log of what repeats while the database is away.
+	trouble *slog.Logger
+	// batches are those under way.
+	batches sync.WaitGroup
 	// stopping is closed when the lanes should take on nothing new.
 	stopping chan struct{}
 }
@@ -40,24 +45,17 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 		return nil, err
 	}
 	w := &Worker{
-		cfg: cfg, pool: pool, store: receipts.New(nil),
-		lanes: map[string]*lane{}, stopping: make(chan struct{}),
+		cfg: cfg, dispatcher: d, pool: pool, store: receipts.New(nil),
+		lanes: newLanes(), stopping: make(chan struct{}),
 	}
+	w.trouble = slog.New(newSparse(cfg.Logger.Handler()))
 	w.leases = newLeases(w.store, pool, cfg.Lease, cfg.Logger)
 	queues := map[string]river.QueueConfig{}
 	for _, name := range lanesOf(d) {
-		p, err := pipeline.New(&pipeline.Config{
-			Dispatcher: d, Transports: cfg.Transports, Store: w.store, Senders: cfg.Senders,
-			SendTimeout: cfg.SendTimeout, Retry: cfg.Retry, Logger: cfg.Logger,
-		})
-		if err != nil {
+		if err := w.add(name); err != nil {
 			return nil, fmt.Errorf("new worker: %w", err)
 		}
-		w.lanes[name] = &lane{Worker: w, name: name, pipeline: p}
-		// River's default cooldown of 100 ms would cap a lane at ten fetches a second.
-		queues[name] = river.QueueConfig{
-			MaxWorkers: laneWorkers, FetchCooldown: time.Millisecond, FetchPollInterval: cfg.PollInterval,
-		}
+		queues[name] = w.queue()
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &jobWorker{lanes: w.lanes})
@@ -68,7 +66,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 		RescueStuckJobsAfter:        5 * time.Minute,
 		CompletedJobRetentionPeriod: 10 * time.Minute,
 		ReindexerIndexNames:         indexes(),
-		Logger:                      slog.New(warnings{cfg.Logger.Handler()}),
+		Logger:                      slog.New(warnings{w.trouble.Handler()}),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new worker: %w", err)
@@ -97,17 +95,52 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	close(w.stopping)
-	grace, cancel := context.WithTimeout(background, w.cfg.Grace)
-	defer cancel()
-	if err := w.client.Stop(grace); err != nil {
-		w.cfg.Logger.WarnContext(ctx, "the grace is over, sends are cut", slog.Duration("grace", w.cfg.Grace))
-		if err := w.client.StopAndCancel(background); err != nil {
-			stop()
-			return errors.Join(fmt.Errorf("stop worker: %w", err), group.Wait())
-		}
-	}
+	w.drain(background)
 	stop()
 	return group.Wait()
+}
+
+// leave is how long sends that were cut have to say what they know, and be recorded.
+const leave = 2 * time.Second
+
+// errGrace is why a send was cut.
+var errGrace = errors.New("the worker stopped before the send was done")
+
+// drain lets sends finish within the grace, cuts the others so that they can still be recorded within it, and never takes
+// longer: a transport that does not listen is left behind, and its receipts are reclaimed.
+func (w *Worker) drain(ctx context.Context) {
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		_ = w.client.Stop(ctx) // It fails only with ctx.
+		w.batches.Wait()
+	}()
+	cut := time.NewTimer(w.cfg.Grace - min(leave, w.cfg.Grace/5))
+	defer cut.Stop()
+	select {
+	case <-drained:
+		return
+	case <-cut.C:
+	}
+	w.cfg.Logger.WarnContext(ctx, "the grace is over, sends are cut", slog.Duration("grace", w.cfg.Grace))
+	w.leases.cut(errGrace)
+	end := time.NewTimer(leave)
+	defer end.Stop()
+	select {
+	case <-drained:
+	case <-end.C:
+		w.cfg.Logger.WarnContext(ctx, "sends that do not end are left behind, to be reclaimed")
+	}
+}
+
+// stopped reports whether nothing new may begin.
+func (w *Worker) stopped() bool {
+	select {
+	case <-w.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 // indexes are those of River's that our migrations leave in place, for River to rebuild now and then.

@@ -1,0 +1,201 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+const (
+	// gatherFor is how long a sender waits for others to become free, so that one statement binds several receipts.
+	gatherFor = 5 * time.Millisecond
+	// patience is how long a claimed receipt waits for a sender before it is given back to whoever has one.
+	patience = 5 * time.Second
+)
+
+// delivery is the part of a batch that leaves the house. One goroutine speaks with the database; sends have their own.
+type delivery struct {
+	*recorder
+	// rest are the items that have not begun, in order.
+	rest []*item
+	// slots is how many senders are in hand for the first of them, flying how many sends are under way.
+	slots, flying int
+	done          chan *item
+	// quiet is until when results wait after they could not be written, and nothing new begins.
+	quiet time.Time
+	pause time.Duration
+	err   error
+}
+
+// deliver records what the earlier stages settled and sends the rest, each as soon as a sender is free, so that a slow
+// send holds its sender and nothing else.
+func (r *run) deliver(ctx context.Context) error {
+	d := &delivery{recorder: &recorder{run: r, made: map[uuid.UUID]int{}}, done: make(chan *item, len(r.items))}
+	inDatabase := map[transports.InDatabase][]*item{}
+	for _, it := range r.items {
+		t, ok := r.transports[it.Transport].(transports.InDatabase)
+		switch {
+		case it.result != nil:
+			d.add(it)
+		case ok:
+			inDatabase[t] = append(inDatabase[t], it)
+		default:
+			d.rest = append(d.rest, it)
+		}
+	}
+	for t, items := range inDatabase {
+		bound, err := r.bind(ctx, items)
+		if err != nil {
+			return err
+		}
+		if len(bound) == 0 {
+			continue
+		}
+		for _, it := range r.sendAllTx(ctx, t, bound) {
+			d.add(it)
+		}
+	}
+	r.leave(r.ahead - len(d.rest))
+	if len(d.rest) > 0 {
+		d.send(ctx)
+	}
+	if err := d.finish(ctx); err != nil {
+		return err
+	}
+	return d.err
+}
+
+// send begins, collects and records until everything is done or given back.
+func (d *delivery) send(ctx context.Context) {
+	tick, gather, enough := time.NewTicker(d.recordEvery), time.NewTimer(time.Hour), time.NewTimer(patience)
+	defer tick.Stop()
+	defer gather.Stop()
+	defer enough.Stop()
+	for len(d.rest) > 0 || d.flying > 0 {
+		var free chan<- struct{}
+		var stop, cut <-chan struct{}
+		if len(d.rest) > 0 {
+			stop, cut = d.stop, ctx.Done()
+		}
+		if d.slots < len(d.rest) && d.quiet.IsZero() {
+			free = d.Pipeline.slots
+		}
+		select {
+		case free <- struct{}{}:
+			d.slots++
+			gather.Reset(gatherFor)
+			d.take()
+			if d.slots == len(d.rest) || d.slots >= cap(free)/4 {
+				d.begin(ctx)
+			}
+		case <-gather.C:
+			d.begin(ctx)
+		case it := <-d.done:
+			d.flying--
+			d.add(it)
+		case <-tick.C:
+			d.write(ctx)
+		case <-stop:
+			d.giveBack(ctx)
+		case <-cut:
+			d.giveBack(ctx)
+		case <-enough.C:
+			d.giveBack(ctx)
+		}
+	}
+}
+
+// take takes what other senders are free.
+func (d *delivery) take() {
+	for d.slots < len(d.rest) {
+		select {
+		case d.Pipeline.slots <- struct{}{}:
+			d.slots++
+		default:
+			return
+		}
+	}
+}
+
+// begin binds as many items as there are senders in hand, and sends them.
+func (d *delivery) begin(ctx context.Context) {
+	if d.slots == 0 || ctx.Err() != nil || d.stopping() {
+		return
+	}
+	items := d.rest[:d.slots]
+	bound, err := d.bind(ctx, items)
+	if err != nil {
+		d.err = err
+		d.forget()
+		return
+	}
+	d.rest = d.rest[len(items):]
+	d.free(d.slots - len(bound))
+	d.slots = 0
+	d.leave(len(items))
+	d.flying += len(bound)
+	for _, it := range bound {
+		go func() {
+			defer func() {
+				d.free(1)
+				d.done <- it
+			}()
+			d.run.send(ctx, it)
+		}()
+	}
+}
+
+// free returns senders.
+func (d *delivery) free(n int) {
+	for range n {
+		<-d.Pipeline.slots
+	}
+	d.backlog.signal()
+}
+
+// write records what came in. After a failure it lets the database rest.
+func (d *delivery) write(ctx context.Context) {
+	if time.Now().Before(d.quiet) {
+		return
+	}
+	if err := d.flush(ctx, false); err != nil {
+		d.pause = min(max(2*d.pause, retryRecord), time.Second)
+		d.quiet = time.Now().Add(d.pause)
+		d.logger.WarnContext(ctx, "results could not be written yet", slog.Int("results", len(d.pending)), slog.Any("err", err))
+		return
+	}
+	d.quiet, d.pause = time.Time{}, 0
+}
+
+// giveBack returns what has not begun, at no cost, to whoever is free.
+func (d *delivery) giveBack(ctx context.Context) {
+	items := d.rest
+	d.forget()
+	if err := d.run.release(ctx, items); err != nil {
+		d.err = err
+	}
+}
+
+// forget leaves alone what has not begun.
+func (d *delivery) forget() {
+	d.free(d.slots)
+	d.leave(len(d.rest))
+	d.slots, d.rest = 0, nil
+}
+
+// release gives back claimed items that have not begun.
+func (r *run) release(ctx context.Context, items []*item) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	claimed := make([]receipts.Claimed, len(items))
+	for i, it := range items {
+		claimed[i] = it.Claimed
+	}
+	_, err := r.store.Release(ctx, r.db, r.batch.Token, claimed)
+	return err
+}
