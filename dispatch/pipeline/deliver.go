@@ -176,7 +176,7 @@ func (d *delivery) write(ctx context.Context) {
 func (d *delivery) giveBack(ctx context.Context) {
 	items := d.rest
 	d.forget()
-	if err := d.run.release(ctx, items); err != nil {
+	if err := d.release(ctx, items); err != nil {
 		d.err = err
 	}
 }
