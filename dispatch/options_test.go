@@ -222,7 +222,8 @@ func TestEveryOptionChangesWhatItSays(t *testing.T) {
 var elsewhere = map[string]string{
 	"EmitOpts.Savepoint":      "dispatch/emit_test.go TestSavepoint",
 	"WorkerConfig.Transports": "dispatch/worker/options_test.go TestOptionTransports", "WorkerConfig.Senders": "dispatch/worker/options_test.go TestOptionSenders",
-	"WorkerConfig.Batch": "dispatch/worker/options_test.go TestOptionBatch", "WorkerConfig.Lease": "dispatch/worker/options_test.go TestOptionLease",
+	"WorkerConfig.LaneSenders": "dispatch/worker/lane_test.go TestOptionLaneSenders",
+	"WorkerConfig.Batch":       "dispatch/worker/options_test.go TestOptionBatch", "WorkerConfig.Lease": "dispatch/worker/options_test.go TestOptionLease",
 	"WorkerConfig.Name": "dispatch/worker/options_test.go TestOptionLeaseAndName", "WorkerConfig.PollInterval": "dispatch/worker/options_test.go TestOptionPollInterval",
 	"WorkerConfig.SendTimeout": "dispatch/worker/options_test.go TestOptionSendTimeout", "WorkerConfig.Grace": "dispatch/worker/worker_test.go TestASendThatOutlivesTheGrace",
 	"WorkerConfig.Logger": "dispatch/worker/options_test.go TestOptionLogger", "RetryPolicy.Base": "dispatch/worker/options_test.go TestOptionRetry",

@@ -84,8 +84,6 @@ func (l *lane) work(ctx context.Context, own *wake) error {
 	defer l.forget(own)
 	select {
 	case l.claiming <- struct{}{}:
-	case <-l.stopping:
-		return river.JobSnooze(0) // For another process.
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -200,14 +198,14 @@ func (l *lane) account(ctx context.Context, own *wake) error {
 	if own.claimed {
 		return nil
 	}
-	if l.stopped() {
-		return river.JobSnooze(0)
-	}
 	stranded, err := l.store.Stranded(ctx, l.pool, own.receipt, own.job)
-	if err != nil || stranded {
-		return river.JobSnooze(lookAgain)
+	switch {
+	case err == nil && !stranded:
+		return nil
+	case l.stopped():
+		return river.JobSnooze(0) // For another process.
 	}
-	return nil
+	return river.JobSnooze(lookAgain)
 }
 
 // take takes the jobs that wait for a claim.
