@@ -21,6 +21,9 @@ func defaults() map[string]string {
 		"transports.email.max_connections":   "8",
 		"transports.email.idle_timeout":      "30s",
 		"transports.email.dial_timeout":      "10s",
+		"transports.email.open_timeout":      "30s",
+		"transports.email.command_timeout":   "60s",
+		"transports.email.block_timeout":     "60s",
 		"transports.email.reply_timeout":     "120s",
 		"transports.email.send_timeout":      "180s",
 	}

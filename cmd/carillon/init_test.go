@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,6 +39,7 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 	require.NotEqual(t, firstConfig, whole)
 	file := parseFirst(t, whole, map[string]string{
 		"DATABASE_URL": "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
+		"DKIM_KEY": dkimKey(t),
 	})
 	for _, key := range config.Keys(builders()...) {
 		pattern := strings.NewReplacer(`\*`, `.+`, `\[\]`, `\[\d+\]`).Replace(regexp.QuoteMeta(key))
@@ -49,6 +54,16 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 			require.Equal(t, defaults()[s.Key], s.Value, "%s is shown with its default", s.Key)
 		}
 	}
+}
+
+// dkimKey is a private key as the environment has it.
+func dkimKey(t *testing.T) string {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	return base64.StdEncoding.EncodeToString(der)
 }
 
 func TestShellWord(t *testing.T) {

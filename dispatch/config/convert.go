@@ -176,7 +176,7 @@ func join(path, key string) string {
 	if path == "" {
 		return key
 	}
-	if within(path, "transports") && !keyName.MatchString(key) {
+	if within(path, "transports") && key != "*" && !keyName.MatchString(key) {
 		key = "?"
 	}
 	return path + "." + key

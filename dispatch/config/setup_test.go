@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -112,12 +113,18 @@ func slackBuilder() config.Builder {
 func two() []config.Builder   { return []config.Builder{inAppBuilder(), emailBuilder()} }
 func three() []config.Builder { return append(two(), slackBuilder()) }
 
+// dkimKey stands for a private key: an Ed25519 key whose every byte is zero.
+var dkimKey = base64.StdEncoding.EncodeToString(append(
+	[]byte{0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20}, make([]byte, 32)...,
+))
+
 func environment(name string) (string, bool) {
 	value, set := map[string]string{
 		"DATABASE_URL":      "postgres://localhost/shop",
 		"SLACK_WEBHOOK_URL": "https://hooks.example.com/services/T0PSECRET",
 		"PGPASSWORD":        "pg-s3cret",
 		"SMTP_PASSWORD":     "smtp-s3cret",
+		"DKIM_KEY":          dkimKey,
 		"SENDERS":           "12",
 		"WORD":              "orders",
 		"EMPTY":             "",

@@ -15,6 +15,7 @@ var testKits = []string{"transports/transporttest", "dispatch/dispatchtest"}
 
 var confinements = []confinement{
 	{"github.com/wneessen/go-mail", []string{"transports/email"}},
+	{"github.com/emersion/go-msgauth", []string{"transports/email"}},
 	{"github.com/emersion/go-smtp", []string{"internal/smtpsink"}},
 	{"github.com/jhillyerd/enmime", []string{"internal/smtpsink"}},
 	{"github.com/slack-go/slack", []string{"transports/slack"}},

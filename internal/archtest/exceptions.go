@@ -14,7 +14,7 @@ var exceptions = []exception{
 	{"sql", "bench/...", "measures the tables from outside, with statements that the product must not have"},
 	{"sql", "internal/dbtest/...", "creates and drops databases, before there is a schema to query"},
 	{"sql", "internal/pgdev/...", "asks a server who it is, before there is a schema to query"},
-	{"http", "transports/email/config.go", "the mail server is the operator's choice, and SMTP is not HTTP"},
+	{"http", "transports/email/dial.go", "the mail server is the operator's choice, and SMTP is not HTTP"},
 	{"http", "cmd/carillon/doctor_mail.go", "looks whether the operator's own mail server answers"},
 	{"http", "internal/faulttest/netproxy/...", "breaks connections to Postgres and mail servers, which never leave the machine"},
 	{"receipts", "bench/...", "the naive form that emit is measured against writes the same rows by hand"},

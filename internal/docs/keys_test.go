@@ -59,6 +59,7 @@ var (
 		"event": "dispatch/config/document.go", "channel": "dispatch/config/document.go",
 		"Worker": "dispatch/config/worker.go", "Retry": "dispatch/config/worker.go",
 		"Content": "transports/content.go", "email.Config": "transports/email/config.go",
+		"DKIM":           "transports/email/dkim.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
 		"worker.Config":     "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",

@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"encoding/base64"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,9 +66,16 @@ func complete(source string) string {
 	return source
 }
 
+// dkimKey stands for a private key: an Ed25519 key whose every byte is zero.
+var dkimKey = base64.StdEncoding.EncodeToString(append(
+	[]byte{0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20}, make([]byte, 32)...,
+))
+
 func load(name, source string) (*config.File, error) {
 	return config.Parse(name, []byte(complete(source)), builders(), func(name string) (string, bool) {
-		value, set := map[string]string{"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret"}[name]
+		value, set := map[string]string{
+			"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret", "DKIM_KEY": dkimKey,
+		}[name]
 		return value, set
 	})
 }

@@ -36,6 +36,11 @@ type Config struct {
 	TLS TLSMode
 	// Hosts are the names in the certificate, besides localhost, 127.0.0.1 and ::1.
 	Hosts []string
+	// Expired makes the certificate one of last year.
+	Expired bool
+	// MaxTLS is the newest version of TLS that is spoken, such as tls.VersionTLS10, which then is the oldest, too. Defaults
+	// to 1.2 and newer.
+	MaxTLS uint16
 	// Username and Password are asked for before MAIL when Username is set.
 	Username string
 	Password string

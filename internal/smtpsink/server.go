@@ -63,12 +63,15 @@ func Start(config *Config) (*Server, error) {
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
 	var tlsConfig *tls.Config
 	if cfg.TLS != Plain {
-		certificate, pool, err := newCertificate(cfg.Hosts)
+		certificate, pool, err := newCertificate(cfg.Hosts, cfg.Expired)
 		if err != nil {
 			return nil, err
 		}
 		s.pool = pool
 		tlsConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+		if cfg.MaxTLS != 0 {
+			tlsConfig.MinVersion, tlsConfig.MaxVersion = min(cfg.MaxTLS, tls.VersionTLS12), cfg.MaxTLS
+		}
 		s.smtp.TLSConfig = tlsConfig
 	}
 

@@ -26,6 +26,8 @@ type letter struct {
 	to   string // RCPT's path
 	raw  []byte // header and body, ending in a line break
 	utf8 bool   // an address in it needs SMTPUTF8
+
+	sender mailbox // of From, whose domain signs
 }
 
 // compose makes the letter of m. Equal messages give equal letters. The error is classified and quotes nothing.
@@ -85,8 +87,10 @@ func (s *settings) compose(m transports.Message) (*letter, error) {
 	return &letter{
 		from: returning.path(),
 		to:   to.path(),
-		raw:  finish(buf.Bytes()),
+		raw:  prepend(s.headers, finish(buf.Bytes())),
 		utf8: returning.needsUTF8() || to.needsUTF8() || from.needsUTF8() || replyTo != nil && replyTo.needsUTF8(),
+
+		sender: from,
 	}, nil
 }
 

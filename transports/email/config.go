@@ -33,6 +33,13 @@ type Config struct {
 	// HELO is the name by which we greet the server. Defaults to this machine's name if it has a dot, as servers want,
 	// else to the domain of From.
 	HELO string `yaml:"helo"`
+	// Headers are added to every message, such as X-SES-Configuration-Set or List-Unsubscribe: a name with its value, both
+	// ASCII and one line. The fields that we write ourselves cannot be among them. Defaults to none.
+	Headers map[string]string `yaml:"headers"`
+	// DKIM are the keys that messages are signed with, each for the senders of its domain and of those below it. Several
+	// keys for one domain sign side by side, which is how keys are rotated. Without any the server signs, or nobody does.
+	// Defaults to none.
+	DKIM []DKIM `yaml:"dkim"`
 
 	// MaxConnections bounds the connections to the server, and so the messages in flight. Defaults to 8.
 	MaxConnections int `yaml:"max_connections"`
@@ -40,16 +47,26 @@ type Config struct {
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
 	// DialTimeout is how long connecting may take. Defaults to 10s.
 	DialTimeout time.Duration `yaml:"dial_timeout"`
+	// OpenTimeout is how long the server may take for each of its greeting, EHLO, TLS and AUTH. Defaults to 30s.
+	OpenTimeout time.Duration `yaml:"open_timeout"`
+	// CommandTimeout is how long the server may take to answer each of MAIL, RCPT and DATA. Defaults to 60s.
+	CommandTimeout time.Duration `yaml:"command_timeout"`
+	// BlockTimeout is how long the server may take to accept one block of a message, so that a long one may take its time
+	// and a stuck one may not. Defaults to 60s.
+	BlockTimeout time.Duration `yaml:"block_timeout"`
 	// ReplyTimeout is how long to wait for the answer to the finished message. Giving up may cost a duplicate, so it is
-	// long; the standard allows a server 10 minutes. Defaults to 120s.
+	// long; the standard allows a server 10 minutes. Defaults to 120s; at most 10m.
 	ReplyTimeout time.Duration `yaml:"reply_timeout"`
-	// SendTimeout bounds one Send altogether, with the wait for a connection. Defaults to 180s.
+	// SendTimeout bounds one Send altogether, with the wait for a connection, and must be longer than the wait for the
+	// answer. Defaults to 180s, which a longer ReplyTimeout lengthens so that 60s are left.
 	SendTimeout time.Duration `yaml:"send_timeout"`
 
 	// TLS is what TLS is spoken with, such as a private authority. Defaults to the system's authorities. The server's
 	// name is filled in, and versions below 1.2 are refused.
 	TLS *tls.Config `yaml:"-"`
-	// DialFunc connects to the server. Defaults to a [net.Dialer]. It must respect its context.
+	// Resolver looks up the server's name, for 5 s or half of DialTimeout at the most. Defaults to the system's.
+	Resolver *net.Resolver `yaml:"-"`
+	// DialFunc connects to the server, in place of Resolver and a [net.Dialer]. It must respect its context.
 	DialFunc func(ctx context.Context, network, addr string) (net.Conn, error) `yaml:"-"`
 }
 
@@ -60,6 +77,8 @@ type settings struct {
 	from      mailbox
 	replyTo   *mailbox
 	returning *mailbox
+	headers   []headerField
+	signers   []signer
 }
 
 // check returns the settings, or every problem of the configuration at once.
@@ -98,6 +117,21 @@ func (c Config) check() (*settings, error) {
 	if s.MaxConnections < 1 || s.MaxConnections > 1000 {
 		problem("max_connections", "is %d (1 to 1000)", c.MaxConnections)
 	}
+	s.headers = checkHeaders(c.Headers, problem)
+	s.signers = checkDKIM(c.DKIM, s.from, problem)
+	s.checkTimeouts(problem)
+	if s.DialFunc == nil {
+		s.DialFunc = dialer{c.Resolver, min(lookupTimeout, s.DialTimeout/2)}.dial
+	}
+	return s, errors.Join(errs...)
+}
+
+// maxReplyTimeout is what the standard asks of clients (RFC 5321 §4.5.3.2.6); no server takes longer.
+const maxReplyTimeout = 10 * time.Minute
+
+// checkTimeouts fills in the defaults.
+func (s *settings) checkTimeouts(problem func(field, format string, args ...any)) {
+	reply, send := s.ReplyTimeout, s.SendTimeout
 	for _, d := range []struct {
 		field string
 		value *time.Duration
@@ -105,18 +139,23 @@ func (c Config) check() (*settings, error) {
 	}{
 		{"idle_timeout", &s.IdleTimeout, 30 * time.Second},
 		{"dial_timeout", &s.DialTimeout, 10 * time.Second},
-		{"reply_timeout", &s.ReplyTimeout, 120 * time.Second},
-		{"send_timeout", &s.SendTimeout, 180 * time.Second},
+		{"open_timeout", &s.OpenTimeout, 30 * time.Second},
+		{"command_timeout", &s.CommandTimeout, time.Minute},
+		{"block_timeout", &s.BlockTimeout, time.Minute},
+		{"reply_timeout", &s.ReplyTimeout, 2 * time.Minute},
+		{"send_timeout", &s.SendTimeout, cmp.Or(reply, 2*time.Minute) + time.Minute},
 	} {
 		*d.value = cmp.Or(*d.value, d.or)
 		if *d.value < 0 {
 			problem(d.field, "is negative")
 		}
 	}
-	if s.DialFunc == nil {
-		s.DialFunc = (&net.Dialer{}).DialContext
+	if s.ReplyTimeout > maxReplyTimeout {
+		problem("reply_timeout", "is %s (at most %s)", s.ReplyTimeout, maxReplyTimeout)
 	}
-	return s, errors.Join(errs...)
+	if send > 0 && reply > 0 && send <= reply {
+		problem("send_timeout", "is %s, but must be longer than reply_timeout, which is %s", send, reply)
+	}
 }
 
 // tlsConfig is what a connection to the target speaks TLS with.

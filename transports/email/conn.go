@@ -17,12 +17,10 @@ import (
 	"github.com/carillon-notify/carillon/transports/classify"
 )
 
-// How long the server's replies may take; the one to the finished message is Config.ReplyTimeout.
+// What is not worth a setting: both are about a connection that could as well be closed.
 const (
-	openTimeout    = 30 * time.Second // greeting, EHLO, TLS and AUTH, each
-	commandTimeout = 60 * time.Second // MAIL, RCPT and DATA, each
-	resetTimeout   = 5 * time.Second
-	quitTimeout    = 2 * time.Second
+	resetTimeout = 5 * time.Second
+	quitTimeout  = 2 * time.Second
 )
 
 // maxUses is how many messages a connection carries: many servers stop there, some with an error.
@@ -49,7 +47,7 @@ func (s *settings) dial(ctx context.Context) (*conn, *failure) {
 	if err != nil {
 		return nil, newFailure(ctx, classify.StageConnect, err)
 	}
-	c := &conn{settings: s, socket: &socket{Conn: nc}}
+	c := &conn{settings: s, socket: &socket{Conn: nc, block: s.BlockTimeout}}
 	release := c.guard(ctx)
 	f := c.open(ctx)
 	if alive := release(); !alive && f == nil {
@@ -72,21 +70,21 @@ func (c *conn) guard(ctx context.Context) (release func() bool) {
 func (c *conn) open(ctx context.Context) *failure {
 	s := c.settings
 	transport := net.Conn(c.socket)
-	c.socket.begin(openTimeout)
+	c.socket.begin(c.settings.OpenTimeout)
 	if s.target.encryption == implicitTLS {
 		encrypted := tls.Client(c.socket, s.tlsConfig())
 		if err := encrypted.HandshakeContext(ctx); err != nil {
 			return newFailure(ctx, classify.StageTLS, err)
 		}
 		transport = encrypted
-		c.socket.begin(openTimeout)
+		c.socket.begin(c.settings.OpenTimeout)
 	}
 	client, err := smtp.NewClient(transport, s.target.host)
 	if err != nil {
 		return newFailure(ctx, classify.StageGreeting, err)
 	}
 	c.client = client
-	c.socket.begin(openTimeout)
+	c.socket.begin(c.settings.OpenTimeout)
 	if err := client.Hello(s.HELO); err != nil {
 		return newFailure(ctx, classify.StageHello, err)
 	}
@@ -94,7 +92,7 @@ func (c *conn) open(ctx context.Context) *failure {
 		if offered, _ := client.Extension("STARTTLS"); !offered {
 			return &failure{stage: classify.StageTLS, fault: classify.FaultNoTLS}
 		}
-		c.socket.begin(openTimeout)
+		c.socket.begin(c.settings.OpenTimeout)
 		if err := client.StartTLS(s.tlsConfig()); err != nil {
 			return newFailure(ctx, classify.StageTLS, err)
 		}
@@ -117,10 +115,12 @@ func (c *conn) login(ctx context.Context) *failure {
 		auth = smtp.PlainAuth("", t.username.Reveal(), t.password.Reveal(), t.host, unencrypted)
 	case slices.Contains(mechanisms, "LOGIN"):
 		auth = smtp.LoginAuth(t.username.Reveal(), t.password.Reveal(), t.host, unencrypted)
+	case slices.Contains(mechanisms, "SCRAM-SHA-256"):
+		auth = smtp.ScramSHA256Auth(t.username.Reveal(), t.password.Reveal())
 	default:
 		return &failure{stage: classify.StageAuth, fault: classify.FaultNoAuth}
 	}
-	c.socket.begin(openTimeout)
+	c.socket.begin(c.settings.OpenTimeout)
 	if err := c.client.Auth(auth); err != nil {
 		return newFailure(ctx, classify.StageAuth, err)
 	}
@@ -153,16 +153,16 @@ func (c *conn) transact(ctx context.Context, l *letter) (string, *failure) {
 	}
 	// Asked for only where needed: a relay must bounce such a message if the next server does not know the extension.
 	c.client.SkipSMTPUTF8(!l.utf8)
-	c.socket.begin(commandTimeout)
+	c.socket.begin(c.settings.CommandTimeout)
 	if err := c.client.Mail(l.from); err != nil {
 		return "", newFailure(ctx, classify.StageMail, err)
 	}
-	c.socket.begin(commandTimeout)
+	c.socket.begin(c.settings.CommandTimeout)
 	if err := c.client.Rcpt(l.to); err != nil {
 		return "", newFailure(ctx, classify.StageRcpt, err)
 	}
 	failpoint.Pass(failpoint.S2)
-	c.socket.begin(commandTimeout)
+	c.socket.begin(c.settings.CommandTimeout)
 	w, err := c.client.Data()
 	if err != nil {
 		return "", newFailure(ctx, classify.StageData, err)

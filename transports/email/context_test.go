@@ -127,9 +127,10 @@ func TestContextEndsWhileWaitingForAConnection(t *testing.T) {
 	require.Len(t, sink.Messages(), 1)
 }
 
+const short = 100 * time.Millisecond
+
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	const short = 100 * time.Millisecond
 	stall := always(smtpsink.Answer{Wait: make(chan struct{})})
 	tests := map[string]struct {
 		sink   smtpsink.Config

@@ -22,3 +22,19 @@ func (t *Transport) Compose(m transports.Message) ([]byte, error) {
 	}
 	return l.raw, nil
 }
+
+// Mailbox parses an address and renders it again, for a header and for a command.
+func Mailbox(text string) (header, path string, err error) {
+	m, err := parseMailbox(text)
+	if err != nil {
+		return "", "", err
+	}
+	return m.header().String(), m.path(), nil
+}
+
+// Headers checks fields and puts them in front of a message; ok tells whether they were accepted.
+func Headers(headers map[string]string, raw []byte) (built []byte, ok bool) {
+	ok = true
+	fields := checkHeaders(headers, func(string, string, ...any) { ok = false })
+	return prepend(fields, raw), ok
+}

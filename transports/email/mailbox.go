@@ -50,6 +50,12 @@ func parseMailbox(text string) (mailbox, error) {
 			return mailbox{}, errors.New("its domain is not a name")
 		}
 	}
+	if !isDomain(domain) {
+		return mailbox{}, errors.New("its domain is not a name")
+	}
+	if !strings.Contains(domain, ".") {
+		return mailbox{}, errors.New("its domain has no dot")
+	}
 	return mailbox{name: displayName(parsed.Name), addr: local + "@" + domain}, nil
 }
 

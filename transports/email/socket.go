@@ -7,12 +7,8 @@ import (
 	"time"
 )
 
-const (
-	// blockTimeout is how long the server may take to accept one block of data.
-	blockTimeout = 60 * time.Second
-	// maxReply is how much a server may say in one stage; a TLS handshake with a long chain of certificates fits.
-	maxReply = 256 << 10
-)
+// maxReply is how much a server may say in one stage; a TLS handshake with a long chain of certificates fits.
+const maxReply = 256 << 10
 
 var errTalkative = errors.New("the server's reply is too long")
 
@@ -20,6 +16,7 @@ var errTalkative = errors.New("the server's reply is too long")
 // a reply that trickles must not go on for ever, and a rolling one for writing, since a long message may take its time.
 type socket struct {
 	net.Conn
+	block       time.Duration // how long the server may take to accept one block of data
 	budget      atomic.Int64
 	writeFailed atomic.Bool
 }
@@ -42,7 +39,7 @@ func (s *socket) Read(p []byte) (int, error) {
 
 // Write remembers a failure: bytes that the kernel did not take were never sent.
 func (s *socket) Write(p []byte) (int, error) {
-	_ = s.SetWriteDeadline(time.Now().Add(blockTimeout))
+	_ = s.SetWriteDeadline(time.Now().Add(s.block))
 	n, err := s.Conn.Write(p)
 	if err != nil {
 		s.writeFailed.Store(true)

@@ -65,6 +65,9 @@ func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.
 	if err != nil {
 		return transports.Result{}, err
 	}
+	if l.raw, err = t.settings.sign(l); err != nil {
+		return transports.Result{}, err
+	}
 	ctx, end, err := t.begin(ctx)
 	if err != nil {
 		return transports.Result{}, &transports.Error{Class: transports.Transient, Detail: err.Error(), Err: err}
