@@ -90,7 +90,7 @@ var ErrOperation = errors.New("an operation needs a known action, an operator an
 // StartOperation writes down who is about to do what, and why. Action, Operator and Reason are required, Filter and
 // Matched recommended; the others are set.
 func (s *Store) StartOperation(ctx context.Context, db DB, op Operation) (*Operation, error) {
-	if !slices.Contains(Actions(), op.Action) || op.Operator == "" || op.Reason == "" {
+	if !slices.Contains(append(Actions(), ActionRepair), op.Action) || op.Operator == "" || op.Reason == "" {
 		return nil, fmt.Errorf("start %q: %w", op.Action, ErrOperation)
 	}
 	filter := "{}"

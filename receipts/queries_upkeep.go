@@ -43,7 +43,9 @@ SELECT id FROM r`
 
 const sqlReconcile = `
 WITH s AS (
-  SELECT r.id FROM carillon.receipts r LEFT JOIN carillon.river_job j ON j.id = r.job_id
+  SELECT r.id FROM carillon.receipts r
+    LEFT JOIN carillon.river_job j
+      ON j.id = r.job_id AND j.kind = 'carillon_receipt' AND j.args ->> 'receipt' = r.id::text
    WHERE r.finished_at IS NULL AND r.state IN ('pending', 'waiting')
      AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
      AND (j.id IS NULL OR j.state IN ('completed', 'discarded', 'cancelled')

@@ -27,6 +27,8 @@ CREATE TABLE carillon.events (
   idempotency_key text,
   at timestamptz,
   trace text,
+  -- How many channels it was emitted on, so that a root receipt that is lost leaves a trace.
+  channels integer,
   created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX events_idempotency_key ON carillon.events (tenant, idempotency_key)

@@ -119,12 +119,13 @@ BEGIN
   END IF;
 
   WITH ev AS (
-    INSERT INTO carillon.events (id, tenant, name, resource_type, resource_id, actor, data, idempotency_key, at, trace)
+    INSERT INTO carillon.events (id, tenant, name, resource_type, resource_id, actor, data, idempotency_key, at, trace,
+                                 channels)
     VALUES (carillon.uuid7(), coalesce(emit_event.options ->> 'tenant', ''), emit_event.name,
             nullif(emit_event.options ->> 'resource_type', ''), nullif(emit_event.options ->> 'resource_id', ''),
             nullif(emit_event.options ->> 'actor', ''), emit_event.data,
             nullif(emit_event.options ->> 'idempotency_key', ''), (emit_event.options ->> 'at')::timestamptz,
-            nullif(emit_event.options ->> 'trace', ''))
+            nullif(emit_event.options ->> 'trace', ''), jsonb_array_length(emit_event.channels))
     ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id, tenant, at),
   ch AS MATERIALIZED (

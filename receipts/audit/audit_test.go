@@ -15,6 +15,9 @@ import (
 // corruptions break one promise each. Every check has at least one.
 var corruptions = []struct{ check, name, sql string }{
 	{"I1", "EventWithoutReceipts", `INSERT INTO carillon.events (id, name, data) VALUES (carillon.uuid7(), 'shop.told', '{}')`},
+	{"I1", "RootGone", `
+		DELETE FROM carillon.receipts r USING carillon.events e
+		 WHERE e.id = r.event_id AND e.data ->> 'n' = 'C9' AND r.channel = 'reminder'`},
 	{"I1", "TwoRootsOfAChannel", `
 		INSERT INTO carillon.receipts (id, event_id, tenant, channel, transport, audience, priority, due_at)
 		SELECT carillon.uuid7(), event_id, tenant, channel, transport, audience, priority, now() + interval '1 hour'

@@ -35,6 +35,26 @@ func checks() []check {
 	}
 }
 
+// Remedy says what to do about what a check still finds after a repair: either nothing can tell what is right, or it is
+// evidence, which is not rewritten. Empty for an unknown check.
+func Remedy(check string) string { return remedies[check] }
+
+var remedies = map[string]string{
+	"I1":  "the published declarations do not say which receipts are missing: publish those under which it was emitted, or emit it again",
+	"I2":  "nothing says what they belonged to: restore the rows, or cancel the receipts",
+	"I3":  "somebody has them in hand: run the audit again in a minute",
+	"I4":  "who was to follow is in no row: emit the event again to those who are missing",
+	"I5":  "what was sent twice cannot be taken back: find out which program sends without a lease",
+	"I6":  "attempts are the evidence of what was sent, and are not made up: restore them",
+	"I7":  "River has the jobs in hand: run the audit again in a minute",
+	"I8":  "a notification is the person's own, and may have been deleted by hand: restore it, or emit again",
+	"I9":  "attempts are the evidence of what was tried: restore them",
+	"I10": "nothing says which reason it was: find out what wrote the state by hand",
+	"I11": "somebody has them in hand: run the audit again in a minute",
+	"I12": "somebody has them in hand: run the audit again in a minute",
+	"W1":  "emit them again, and delete the rows",
+}
+
 // args is every argument that a check may take.
 func (o Opts) args() map[string]any {
 	var now any

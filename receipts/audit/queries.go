@@ -8,17 +8,17 @@ const (
 SELECT (SELECT count(*) FROM short), ARRAY(SELECT id FROM short ORDER BY id LIMIT @most)`
 )
 
-// sqlRootless reads both tables whole: what is missing has no index.
+// sqlRootless reads both tables whole: what is missing has no index. An event counts its channels.
 const sqlRootless = sqlHead + `
 SELECT e.id::text AS id
   FROM carillon.events e
  WHERE NOT EXISTS (SELECT FROM carillon.receipts r WHERE r.event_id = e.id AND r.root_id IS NULL)
 UNION ALL
-SELECT event_id::text
-  FROM carillon.receipts
- WHERE root_id IS NULL
- GROUP BY event_id, channel
-HAVING count(*) > 1` + sqlTail
+SELECT e.id::text
+  FROM carillon.receipts r JOIN carillon.events e ON e.id = r.event_id
+ WHERE r.root_id IS NULL
+ GROUP BY e.id
+HAVING count(*) <> e.channels OR count(*) <> count(DISTINCT r.channel)` + sqlTail
 
 // sqlOrphans reads both tables whole.
 const sqlOrphans = sqlHead + `
@@ -137,12 +137,12 @@ SELECT l.token::text
  WHERE l.until < coalesce(@now, now()) - make_interval(secs => @grace)
    AND NOT EXISTS (SELECT FROM carillon.receipts r WHERE r.finished_at IS NULL AND r.lease_token = l.token)` + sqlTail
 
-// sqlOverdue leaves what is leased to its lease: a send that was begun in time may end late. receipts_live serves it.
+// sqlOverdue finds what is due only after its deadline. What is due already waits for a worker, who will find it expired. It leaves what is leased to its lease: a send that was begun in time may end late. receipts_live serves it.
 const sqlOverdue = sqlHead + `
 SELECT id::text AS id
   FROM carillon.receipts
  WHERE finished_at IS NULL AND lease_token IS NULL
-   AND expires_at < coalesce(@now, now()) - make_interval(secs => @grace)` + sqlTail
+   AND expires_at < coalesce(@now, now()) - make_interval(secs => @grace) AND due_at > expires_at` + sqlTail
 
 const sqlEmitFailures = sqlHead + `
 SELECT id::text AS id FROM carillon.emit_failures` + sqlTail

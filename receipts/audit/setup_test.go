@@ -74,7 +74,27 @@ func busy(t *testing.T) *pgxpool.Pool {
 	require.NoError(t, preferences.Set(t.Context(), pool, preferences.Preference{
 		Person: "muted", Category: "news", Transport: "email", Choice: preferences.Off,
 	}))
-	email := transporttest.NewFake(transports.Email, &transporttest.FakeConfig{SendFunc: answer})
+	file := declare(t, pool, transporttest.NewFake(transports.Email, &transporttest.FakeConfig{SendFunc: answer}))
+
+	emit(t, pool, "shop.told", `{"people": ["`+strings.Join(moods, `","`)+`", "stranger"], "n": "B8"}`, `{}`)
+	emit(t, pool, "shop.told", `{"people": ["fine"], "n": "C9"}`, `{"idempotency_key": "c"}`)
+	emit(t, pool, "shop.told", `{"people": [], "n": "D1"}`, `{"priority": "bulk"}`)
+	emit(t, pool, "shop.told", `{"people": ["fine"]}`, `{}`)
+	emit(t, pool, "shop.brief", `{"people": ["fine"]}`, `{}`)
+	emit(t, pool, "shop.brief", `{"people": ["fine"]}`, `{"at": "2999-01-01T00:00:00Z"}`)
+	deliver(t, pool, file)
+
+	emit(t, pool, "shop.told", `{"people": ["fine"], "n": "E2"}`, `{}`)
+	_, err := receipts.New(nil).Claim(t.Context(), pool, receipts.ClaimParams{
+		Lane: receipts.Lane(transports.Email, receipts.Default), More: 1, Lease: time.Hour, Worker: "test",
+	})
+	require.NoError(t, err)
+	return pool
+}
+
+// declare publishes the declarations.
+func declare(t *testing.T, pool *pgxpool.Pool, email *transporttest.Fake) *config.File {
+	t.Helper()
 	file, err := config.Parse("carillon.yaml", []byte(declarations), []config.Builder{
 		{Spec: email.Spec(), New: func(func(any) error) (transports.Transport, error) { return email, nil }},
 		{
@@ -85,14 +105,12 @@ func busy(t *testing.T) *pgxpool.Pool {
 	require.NoError(t, err)
 	_, err = file.Dispatcher.Publish(t.Context(), pool)
 	require.NoError(t, err)
+	return file
+}
 
-	emit(t, pool, "shop.told", `{"people": ["`+strings.Join(moods, `","`)+`", "stranger"], "n": "B8"}`, `{}`)
-	emit(t, pool, "shop.told", `{"people": ["fine"], "n": "C9"}`, `{"idempotency_key": "c"}`)
-	emit(t, pool, "shop.told", `{"people": [], "n": "D1"}`, `{"priority": "bulk"}`)
-	emit(t, pool, "shop.told", `{"people": ["fine"]}`, `{}`)
-	emit(t, pool, "shop.brief", `{"people": ["fine"]}`, `{}`)
-	emit(t, pool, "shop.brief", `{"people": ["fine"]}`, `{"at": "2999-01-01T00:00:00Z"}`)
-
+// deliver runs a worker until nothing is due any more.
+func deliver(t *testing.T, pool *pgxpool.Pool, file *config.File) {
+	t.Helper()
 	w, err := worker.New(pool, file.Dispatcher, &worker.Config{
 		Transports: file.Transports, Retry: flow.RetryPolicy{Base: time.Millisecond, Cap: time.Millisecond, MaxAttempts: 3},
 	})
@@ -103,13 +121,6 @@ func busy(t *testing.T) *pgxpool.Pool {
 	await(t, pool, `SELECT bool_and(finished_at IS NOT NULL OR due_at > now() + interval '5 seconds') FROM carillon.receipts`)
 	stop()
 	require.NoError(t, <-done)
-
-	emit(t, pool, "shop.told", `{"people": ["fine"], "n": "E2"}`, `{}`)
-	_, err = receipts.New(nil).Claim(t.Context(), pool, receipts.ClaimParams{
-		Lane: receipts.Lane(transports.Email, receipts.Default), More: 1, Lease: time.Hour, Worker: "test",
-	})
-	require.NoError(t, err)
-	return pool
 }
 
 func emit(t *testing.T, pool *pgxpool.Pool, name, data, options string) {
