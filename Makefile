@@ -81,9 +81,10 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities in what we call
 	exit $$code
 
 .PHONY: prove
-prove: ## the long forms of tests that make test runs short: a million rows, hundreds of plans against their sends
+prove: ## the long forms of tests that make test runs short: a million rows, hundreds of plans against their sends, a thousand walks
 	$(call say,long tests)
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'Million|ThePlanIsTheSend' ./cmd/carillon
+	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m ./internal/model
 
 .PHONY: fault
 fault: ## kill, cut and restart under load; FULL=1 SEEDS=3 for all rows and the table, ROW=F-06 SEED=123 for one

@@ -52,6 +52,7 @@ var layers = map[string][]string{
 	"internal/docs":        nil,
 	"internal/egress":      nil,
 	"internal/failpoint":   nil,
+	"internal/model":       {"receipts", "transports"},
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},
 	"internal/smtpsink":    nil,

@@ -1,0 +1,220 @@
+package model
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
+)
+
+// The numbers of the walk, which are those of a worker.
+const (
+	Lease  = 15 * time.Second
+	Poison = 3
+	Grace  = 10 * time.Second
+	// soon is how far ahead a job is inserted as available, for want of a leader to promote it.
+	soon = 5 * time.Second
+)
+
+// Job is one row of River.
+type Job struct {
+	// State is available, scheduled, running or discarded.
+	State string
+	// Due is when it fires, Fetched when a client took it.
+	Due, Fetched time.Time
+}
+
+// Receipt is one receipt.
+type Receipt struct {
+	ID     uuid.UUID
+	Policy transports.OnUnknown
+
+	State                    receipts.State
+	Reason                   receipts.Reason
+	Attempts, Tries, Crashes int
+	Unanswered               bool
+	Due                      time.Time
+	// Token is the lease that holds it; zero if none does.
+	Token uuid.UUID
+	// Job is its alarm, nil if it is gone or not wanted. Strays are jobs that stood for it before.
+	Job    *Job
+	Strays []*Job
+	// Sent counts sends that the provider took, Lost those of which nobody knows.
+	Sent, Lost int
+	// Children are the keys of the recipients for whom it was expanded.
+	Children map[string]*Receipt
+}
+
+// World is everything.
+type World struct {
+	Now      time.Time
+	Receipts []*Receipt
+	// Leases are the ends of those that stand.
+	Leases map[uuid.UUID]time.Time
+}
+
+// Live lists the receipts in one of the states.
+func (w *World) Live(states ...receipts.State) []*Receipt {
+	var found []*Receipt
+	for _, r := range w.Receipts {
+		if slices.Contains(states, r.State) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// Claimable says whether a claim may take it.
+func (w *World) Claimable(r *Receipt) bool {
+	return (r.State == receipts.Pending || r.State == receipts.Waiting) && !r.Due.After(w.Now)
+}
+
+// Claim leases the due receipts of own and, with lane, all whose jobs may fire. It returns what it took.
+func (w *World) Claim(token uuid.UUID, own []*Receipt, lane bool) []*Receipt {
+	var taken []*Receipt
+	for _, r := range w.Receipts {
+		fires := func(j *Job) bool { return lane && j != nil && j.State == "available" && !j.Due.After(w.Now) }
+		woken := fires(r.Job) || slices.ContainsFunc(r.Strays, fires)
+		claimable := w.Claimable(r)
+		if fires(r.Job) && (claimable || r.State.Leased() || r.State.Terminal()) {
+			r.Job = nil
+		}
+		r.Strays = slices.DeleteFunc(r.Strays, fires)
+		if !claimable || !woken && !slices.Contains(own, r) {
+			continue
+		}
+		r.State, r.Reason, r.Token = receipts.Resolving, "", token
+		taken = append(taken, r)
+	}
+	if len(taken) > 0 {
+		w.Leases[token] = w.Now.Add(Lease)
+	}
+	return taken
+}
+
+// Holds says whether token still holds r.
+func (w *World) Holds(token uuid.UUID, r *Receipt) bool {
+	_, stands := w.Leases[token]
+	return stands && r.Token == token && r.State.Leased()
+}
+
+// Bind begins a send.
+func (w *World) Bind(token uuid.UUID, r *Receipt) bool {
+	if !w.Holds(token, r) || r.State != receipts.Resolving {
+		return false
+	}
+	r.State, r.Tries = receipts.Sending, r.Tries+1
+	return true
+}
+
+// Outcome is a result as a holder may record it.
+type Outcome struct {
+	Name    string
+	State   receipts.State
+	Reason  receipts.Reason
+	Wait    time.Duration
+	Attempt receipts.Outcome
+	Class   transports.Class
+	Costs   bool
+}
+
+// Record ends a hold.
+func (w *World) Record(token uuid.UUID, r *Receipt, o Outcome) bool {
+	defer w.endLease(token)
+	if !w.Holds(token, r) || r.State == receipts.Resolving && o.State == receipts.Sent ||
+		r.State == receipts.Sending && o.State == receipts.Expanded {
+		return false
+	}
+	if o.Attempt != "" && r.State == receipts.Resolving {
+		r.Tries++
+	}
+	switch o.Attempt {
+	case receipts.AttemptAccepted:
+		r.Sent++
+	case receipts.AttemptUnknown:
+		r.Lost++
+		r.Unanswered = true
+	}
+	if o.Costs {
+		r.Attempts++
+	}
+	r.Crashes = 0
+	w.leave(r, o.State, o.Reason, w.Now.Add(o.Wait))
+	return true
+}
+
+// leave takes a receipt out of its lease. A job that stood for it still fires, and finds nothing to do.
+func (w *World) leave(r *Receipt, to receipts.State, reason receipts.Reason, due time.Time) {
+	if r.Job != nil {
+		r.Strays = append(r.Strays, r.Job)
+	}
+	r.State, r.Reason, r.Token, r.Job = to, reason, uuid.Nil, nil
+	if to == receipts.Waiting {
+		r.Due = due
+		w.arm(r)
+	}
+}
+
+// endLease drops a lease under which nothing is held, as the last record of a batch does.
+func (w *World) endLease(token uuid.UUID) {
+	if !slices.ContainsFunc(w.Receipts, func(r *Receipt) bool { return r.Token == token }) {
+		delete(w.Leases, token)
+	}
+}
+
+// arm sets the alarm.
+func (w *World) arm(r *Receipt) {
+	r.Job = &Job{State: "available", Due: r.Due}
+	if r.Due.After(w.Now.Add(soon)) {
+		r.Job.State = "scheduled"
+	}
+}
+
+// Renew prolongs a lease that stands.
+func (w *World) Renew(token uuid.UUID) bool {
+	until, stands := w.Leases[token]
+	if !stands || !until.After(w.Now) {
+		return false
+	}
+	w.Leases[token] = w.Now.Add(Lease)
+	return true
+}
+
+// Reclaim takes back what lost workers held.
+func (w *World) Reclaim() []*Receipt {
+	var taken []*Receipt
+	for token, until := range w.Leases {
+		if !until.Before(w.Now) {
+			continue
+		}
+		delete(w.Leases, token)
+		for _, r := range w.Receipts {
+			if r.Token == token {
+				w.lose(r)
+				taken = append(taken, r)
+			}
+		}
+	}
+	return taken
+}
+
+func (w *World) lose(r *Receipt) {
+	sending := r.State == receipts.Sending
+	r.Crashes++
+	if sending {
+		r.Attempts++
+		r.Lost++
+		r.Unanswered = true
+	}
+	switch {
+	case sending && r.Policy == transports.Park:
+		w.leave(r, receipts.Uncertain, receipts.AnswerLost, r.Due)
+	case r.Crashes >= Poison:
+		w.leave(r, receipts.Failed, receipts.Poison, r.Due)
+	default:
+		w.leave(r, receipts.Waiting, receipts.Reclaimed, w.Now)
+	}
+}
