@@ -24,6 +24,9 @@ const (
 	// MaxData is the largest payload, in bytes as Postgres writes it: a blank after each comma and colon, and numbers
 	// without an exponent.
 	MaxData = 256 << 10
+	// lastYear is that of the last time at which an event may be. A delay and an expiry, of 366 days each, are added to it,
+	// and no time past the year 9999 can be written as JSON.
+	lastYear = 9996
 	// MaxDepth is how deep lists and objects of a payload may be nested.
 	MaxDepth = 1000
 	// MaxName is the longest tenant, actor, idempotency key, resource id or trace, in bytes.
@@ -219,8 +222,8 @@ func (o *EmitOpts) encode() (string, error) {
 		}
 	}
 	if !o.At.IsZero() {
-		if year := o.At.UTC().Year(); year < 1 || year > 9999 {
-			return "", &InvalidError{Field: "at", Problem: "is outside the years 1 to 9999"}
+		if year := o.At.UTC().Year(); year < 1 || year > lastYear {
+			return "", &InvalidError{Field: "at", Problem: fmt.Sprintf("is outside the years 1 to %d", lastYear)}
 		}
 		// Postgres rounds to microseconds, which might leave the years.
 		options["at"] = o.At.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)

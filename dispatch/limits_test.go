@@ -17,6 +17,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/internal/dbtest"
+	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
 
@@ -60,8 +61,8 @@ func TestArgumentsOutOfTheirLimitsAreRefusedBeforeAnyStatement(t *testing.T) {
 		{"KeyNotUTF8", "idempotency_key", a7, dispatch.EmitOpts{IdempotencyKey: "a\xff"}},
 		{"TraceNotUTF8", "trace", a7, dispatch.EmitOpts{Trace: "\xc3"}},
 		{"AtBeforeTheYear1", "at", a7, dispatch.EmitOpts{At: time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC)}},
-		{"AtAfterTheYear9999", "at", a7, dispatch.EmitOpts{At: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}},
-		{"AtAfterTheYear9999InUTC", "at", a7, dispatch.EmitOpts{At: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))}},
+		{"AtAfterTheYear9996", "at", a7, dispatch.EmitOpts{At: time.Date(9997, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		{"AtAfterTheYear9996InUTC", "at", a7, dispatch.EmitOpts{At: time.Date(9996, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200))}},
 		{"PriorityUnknown", "priority", a7, dispatch.EmitOpts{Priority: 4}},
 		{"PriorityNegative", "priority", a7, dispatch.EmitOpts{Priority: -1}},
 		{"PayloadTooLarge", "payload", order{Note: strings.Repeat("x", dispatch.MaxData)}, dispatch.EmitOpts{}},
@@ -97,13 +98,38 @@ func TestArgumentsAtTheirLimitsAreTaken(t *testing.T) {
 			Tenant: longest, Actor: longest, IdempotencyKey: longest, ResourceType: longest, ResourceID: longest, Trace: longest,
 		},
 		"FirstTime": {At: time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)},
-		"LastTime":  {At: time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)},
+		"LastTime":  {At: time.Date(9996, 12, 31, 23, 59, 59, 999_999_999, time.UTC)},
 		"Odd":       {Tenant: `"'\;--`, IdempotencyKey: "\u2028\t\n", Actor: "𝄞"},
 	} {
 		emitted, err := b.tryEmit("created", a7, &opts)
 		require.NoError(t, err, name)
 		require.Len(t, b.receipts(emitted.EventID), 3, name)
 	}
+}
+
+// What is added to the last time can still be read and shown.
+func TestTheLastTimeWithTheLongestDelayIsWrittenAsJSON(t *testing.T) {
+	t.Parallel()
+	tx := dbtest.Tx(t)
+	r := orders()
+	r.Events = r.Events[:1]
+	r.Events[0].ExpiresAfter = 366 * 24 * time.Hour
+	for i := range r.Events[0].Channels {
+		r.Events[0].Channels[i].Delay = 366 * 24 * time.Hour
+	}
+	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{r}, Transports: []transports.Spec{slack()}})
+	require.NoError(t, err)
+	emitted, err := dispatch.For(d, r).EmitTx(t.Context(), tx, r.Events[0].Name, a7, &dispatch.EmitOpts{
+		At: time.Date(9996, 12, 31, 23, 59, 59, 0, time.UTC),
+	})
+	require.NoError(t, err)
+	list, err := receipts.New(nil).OfEvent(t.Context(), tx, emitted.EventID)
+	require.NoError(t, err)
+	for _, receipt := range list {
+		require.Equal(t, 9999, receipt.ExpiresAt.Year())
+	}
+	_, err = json.Marshal(list)
+	require.NoError(t, err)
 }
 
 // The keys of an action's events end in their names, of which one may be too long where another fits.

@@ -59,9 +59,11 @@ func (r *run) variables(ctx context.Context, it *item) (map[string]any, *transpo
 	}
 	if it.event.Enrich != nil {
 		var extra map[string]any
-		err := r.contain(ctx, "enricher", it, func() (err error) {
-			extra, err = it.event.Enrich(ctx, r.db, it.subject())
-			return err
+		err := r.contain(ctx, "enricher", it, func() error {
+			return r.lend(func(db *lent) (err error) {
+				extra, err = it.event.Enrich(ctx, db, it.subject())
+				return err
+			})
 		})
 		if err != nil {
 			return nil, applicationError("enrich", "enrich", err)

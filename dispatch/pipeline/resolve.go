@@ -57,13 +57,15 @@ func (r *run) resolveAudience(ctx context.Context, it *item) error {
 // findRecipients asks the application who is in the item's audience.
 func (r *run) findRecipients(ctx context.Context, it *item) ([]child, error) {
 	var found []transports.Recipient
-	err := r.contain(ctx, "resolver", it, func() (err error) {
-		if it.event.Recipients != nil && !it.channel.Once {
-			found, err = it.event.Recipients(ctx, r.db, it.subject(), it.Audience)
-		} else {
-			found, err = it.channel.Resolve(ctx, r.db, it.subject())
-		}
-		return err
+	err := r.contain(ctx, "resolver", it, func() error {
+		return r.lend(func(db *lent) (err error) {
+			if it.event.Recipients != nil && !it.channel.Once {
+				found, err = it.event.Recipients(ctx, db, it.subject(), it.Audience)
+			} else {
+				found, err = it.channel.Resolve(ctx, db, it.subject())
+			}
+			return err
+		})
 	})
 	if err == nil {
 		err = checkText(found)
@@ -152,8 +154,10 @@ func (r *run) lookUpPeople(ctx context.Context) error {
 		slices.Sort(ids)
 		var found map[string]people.Person
 		err := r.contain(ctx, "people directory", items[0], func() (err error) {
-			found, err = r.registry.Directory.Find(ctx, r.db, tenant, slices.Compact(ids))
-			return err
+			return r.lend(func(db *lent) error {
+				found, err = r.registry.Directory.Find(ctx, db, tenant, slices.Compact(ids))
+				return err
+			})
 		})
 		for _, it := range items {
 			failed := err

@@ -83,9 +83,10 @@ BEGIN
       USING ERRCODE = 'CN003',
       HINT = 'options are tenant, actor, idempotency_key, at, resource_type, resource_id, priority, trace';
   END IF;
-  -- An infinite time could be stored, but not be read by a worker, who would be stopped by it.
-  IF NOT (options ->> 'at')::timestamptz >= '0001-01-01 00:00:00Z' OR NOT (options ->> 'at')::timestamptz < '10000-01-01 00:00:00Z' THEN
-    RAISE EXCEPTION 'emit option at is outside the years 1 to 9999' USING ERRCODE = 'CN003';
+  -- An infinite time, or one past the year 9999, could be stored, but not be read by a worker, who would be stopped by it.
+  -- A channel's delay and the event's expiry add two years at most.
+  IF NOT (options ->> 'at')::timestamptz >= '0001-01-01 00:00:00Z' OR NOT (options ->> 'at')::timestamptz < '9997-01-01 00:00:00Z' THEN
+    RAISE EXCEPTION 'emit option at is outside the years 1 to 9996' USING ERRCODE = 'CN003';
   END IF;
   IF EXISTS (SELECT FROM jsonb_each_text(options) o WHERE octet_length(o.value) > 255) THEN
     RAISE EXCEPTION 'an emit option is longer than 255 bytes' USING ERRCODE = 'CN003';
