@@ -8,17 +8,21 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/dispatch/internal/sqltext"
 	"github.com/carillon-notify/carillon/templates"
+	"github.com/carillon-notify/carillon/transports"
 )
 
-// Audience is a named way to find recipients. Make one with [Person], [People], [Field], [Fixed], [SQL] or
-// [AudienceFunc]; the zero value is refused.
+// Audience is a named way to find recipients. Make one with [Person], [People], [Field], [Fixed], [SQL],
+// [Endpoints] or [AudienceFunc]; the zero value is refused.
 type Audience struct {
 	payload reflect.Type
 	resolve registry.Resolver
 	fixed   map[string]string
+	kind    transports.AddressKind
 }
 
 // Person is the one person whose id f returns; nobody if it returns "".
@@ -90,6 +94,28 @@ func SQL(query string) Audience {
 		}
 		return persons(ids), nil
 	}}
+}
+
+// Endpoints are the stored endpoints of the event's tenant whose filter takes the event, each with a receipt of its own.
+// Disabled ones are among them: their receipts end as skipped(switched_off), and can be sent once they are enabled.
+func Endpoints() Audience {
+	return Audience{kind: transports.AddressEndpoint, resolve: findEndpoints}
+}
+
+func findEndpoints(ctx context.Context, db Querier, s registry.Subject) ([]Recipient, error) {
+	rows, err := db.Query(ctx, sqlEndpoints, pgx.StrictNamedArgs{"tenant": s.Tenant, "event": s.Event})
+	if err != nil {
+		return nil, fmt.Errorf("find endpoints: %w", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("find endpoints: %w", err)
+	}
+	recipients := make([]Recipient, len(ids))
+	for i, id := range ids {
+		recipients[i] = Recipient{Address: "ep_" + id}
+	}
+	return recipients, nil
 }
 
 // Fixed is one address of a transport, such as a Slack channel. [Audience.And] adds addresses of other transports.

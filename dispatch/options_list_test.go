@@ -113,6 +113,15 @@ func declarationOptions() []option {
 			name: "audiences.*.field", keys: []string{"audiences.*.field"}, onlyYAML: true, want: "to=bob@example.com",
 			set: func(d *specimen) { d.replace("user: { field: user_id }", "user: { field: second_id }") },
 		},
+		option{
+			name: "audiences.*.endpoints", keys: []string{"audiences.*.endpoints"}, onlyYAML: true, want: "skipped(no_recipients)",
+			set: func(d *specimen) {
+				d.replace("{ fixed: { webhook: \"https://hooks.example.com/\" } }", "{ endpoints: true }")
+			},
+		}.after(func(d *specimen) {
+			d.replace("second: { field: second_id }", "second: { fixed: { webhook: \"https://hooks.example.com/\" } }")
+			d.replace("{ transport: email, audience: user }", "{ transport: webhook, audience: second }")
+		}),
 		{
 			name: "audiences.*.sql", keys: []string{"audiences.*.sql"}, onlyYAML: true, want: "to=bob@example.com",
 			set: func(d *specimen) {

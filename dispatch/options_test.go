@@ -107,6 +107,9 @@ func builders() []config.Builder {
 		{Spec: pager, NoConfig: true, New: func(func(any) error) (transports.Transport, error) {
 			return transporttest.NewFake("pager", &transporttest.FakeConfig{Spec: pager}), nil
 		}},
+		{Spec: transports.WebhookSpec(), NoConfig: true, New: func(func(any) error) (transports.Transport, error) {
+			return transporttest.NewFake(transports.Webhook, &transporttest.FakeConfig{Spec: transports.WebhookSpec()}), nil
+		}},
 	}
 }
 

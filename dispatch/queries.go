@@ -20,3 +20,13 @@ ON CONFLICT (event) DO UPDATE
         carillon.declarations.channels)
        IS DISTINCT FROM (excluded.resource_type, excluded.category, excluded.fields, excluded.channels)
 RETURNING event`
+
+// sqlEndpoints lists by pattern: an asterisk stands for anything. What a pattern may hold is checked where it is stored.
+const sqlEndpoints = `
+SELECT e.id::text
+  FROM carillon.endpoints e
+ WHERE e.tenant = @tenant
+   AND (e.events = '{}' OR EXISTS (
+     SELECT 1 FROM unnest(e.events) AS p(pattern)
+      WHERE @event ~ ('^' || replace(replace(p.pattern, '.', '[.]'), '*', '.*') || '$')))
+ ORDER BY e.id`

@@ -258,9 +258,9 @@ func (r Resource[T]) audiences(path string, problems *Problems) map[string]regis
 			problems.Add(where, "the audience reads %s, but the resource's payload is %s", a.payload, payload)
 		}
 		if a.resolve == nil && a.fixed == nil {
-			problems.Add(where, "the audience is empty (make it with Person, People, Field, Fixed, SQL or AudienceFunc)")
+			problems.Add(where, "the audience is empty (make it with Person, People, Field, Fixed, SQL, Endpoints or AudienceFunc)")
 		}
-		sources[name] = registry.AudienceSource{Resolve: a.resolve, Fixed: a.fixed}
+		sources[name] = registry.AudienceSource{Resolve: a.resolve, Fixed: a.fixed, Kind: a.kind}
 	}
 	return sources
 }

@@ -33,6 +33,8 @@ const (
 	OptedOut Reason = "opted_out"
 	// Guarded was refused by the event's guard.
 	Guarded Reason = "guarded"
+	// SwitchedOff had a recipient that takes nothing at present, such as a disabled endpoint.
+	SwitchedOff Reason = "switched_off"
 	// AlreadyRead had a recipient who read the same event's notification first.
 	AlreadyRead Reason = "already_read"
 
@@ -69,7 +71,7 @@ func Reasons(s State) []Reason {
 	case Sent:
 		return []Reason{Accepted, Confirmed}
 	case Skipped:
-		return []Reason{NoRecipients, NoAddress, OptedOut, Guarded, AlreadyRead}
+		return []Reason{NoRecipients, NoAddress, OptedOut, Guarded, SwitchedOff, AlreadyRead}
 	case Failed:
 		return []Reason{Rejected, BadAddress, Exhausted, RenderFailed, Poison}
 	case Expired:

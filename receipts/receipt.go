@@ -149,6 +149,8 @@ type Body struct {
 	// Category and NotificationType are those of the declaration that rendered it.
 	Category         string `json:"category,omitempty"`
 	NotificationType string `json:"notification_type,omitempty"`
+	// Payload is what the transport made of it, for those that send bytes of their own.
+	Payload string `json:"payload,omitempty"`
 	// RenderedAt is stored beside the body.
 	RenderedAt time.Time `json:"-"`
 }

@@ -10,6 +10,7 @@ func Builtin() []Spec {
 		EmailSpec(),
 		InAppSpec(),
 		BroadcastSpec(),
+		WebhookSpec(),
 	}
 }
 

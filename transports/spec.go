@@ -9,6 +9,8 @@ const (
 	AddressNone  AddressKind = ""
 	AddressEmail AddressKind = "email"
 	AddressPhone AddressKind = "phone"
+	// AddressEndpoint is the id of a stored endpoint, or the URL of one that is not stored.
+	AddressEndpoint AddressKind = "endpoint"
 )
 
 // Spec is what a transport asks of the channels that use it. It is data, so that declarations can be checked in a

@@ -51,6 +51,14 @@ type Message struct {
 	Options json.RawMessage
 	// RenderedAt is when Content was first rendered: the message's own date on every try. UTC, whole seconds.
 	RenderedAt time.Time
+	// OccurredAt is when the event was emitted.
+	OccurredAt time.Time
+	// Data is the event's own data: a JSON object. It may hold more than the recipient should see.
+	Data json.RawMessage
+	// Payload is what [Encoder] made of the message at first; nil for transports that are none.
+	Payload []byte
+	// Target is what [Targeted] said; nil for transports that are none.
+	Target any
 }
 
 // Recipient is one addressee, resolved.

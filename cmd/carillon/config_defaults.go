@@ -26,5 +26,13 @@ func defaults() map[string]string {
 		"transports.email.block_timeout":     "60s",
 		"transports.email.reply_timeout":     "120s",
 		"transports.email.send_timeout":      "180s",
+
+		"transports.webhook.source":          "/carillon",
+		"transports.webhook.format":          "native",
+		"transports.webhook.excerpt":         "false",
+		"transports.webhook.timeout":         "20s",
+		"transports.webhook.connect_timeout": "10s",
+		"transports.webhook.concurrency":     "32",
+		"transports.webhook.allow_http":      "false",
 	}
 }

@@ -39,7 +39,8 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 	require.NotEqual(t, firstConfig, whole)
 	file := parseFirst(t, whole, map[string]string{
 		"DATABASE_URL": "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
-		"DKIM_KEY": dkimKey(t),
+		"DKIM_KEY":               dkimKey(t),
+		"WEBHOOK_ENCRYPTION_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "WEBHOOK_KEY": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	})
 	for _, key := range config.Keys(builders()...) {
 		pattern := strings.NewReplacer(`\*`, `.+`, `\[\]`, `\[\d+\]`).Replace(regexp.QuoteMeta(key))

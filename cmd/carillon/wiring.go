@@ -10,6 +10,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/webhook"
 )
 
 // builders is every transport that this program brings, one a line.
@@ -18,6 +19,7 @@ func builders() []config.Builder {
 		{Spec: transports.EmailSpec(), New: configured(email.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
 		{Spec: transports.BroadcastSpec(), NoConfig: true, New: bare(broadcast.New)},
+		{Spec: transports.WebhookSpec(), New: configured(webhook.New)},
 	}
 }
 

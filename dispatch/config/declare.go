@@ -90,12 +90,15 @@ func (l *loader) audience(path string, a audience) dispatch.Audience {
 			made = made.And(transport, address)
 		}
 	}
+	if a.Endpoints {
+		ways, made = append(ways, "endpoints"), dispatch.Endpoints()
+	}
 	switch {
 	case l.reported(path):
 	case len(ways) == 0:
-		l.refuse(path, "an audience needs one of field, sql, fixed")
+		l.refuse(path, "an audience needs one of field, sql, fixed, endpoints")
 	case len(ways) > 1:
-		l.refuse(path, "an audience has one of field, sql, fixed, not %s", strings.Join(ways, " and "))
+		l.refuse(path, "an audience has one of field, sql, fixed, endpoints, not %s", strings.Join(ways, " and "))
 	default:
 		return made
 	}

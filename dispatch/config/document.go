@@ -32,6 +32,8 @@ type audience struct {
 	SQL   string `yaml:"sql"`
 	// Fixed maps transports to addresses.
 	Fixed map[string]string `yaml:"fixed"`
+	// Endpoints are the stored endpoints of the event's tenant that want the event, for the webhook transport.
+	Endpoints bool `yaml:"endpoints"`
 }
 
 type category struct {

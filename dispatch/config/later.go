@@ -10,11 +10,9 @@ import (
 // takes its line away.
 var later = []string{
 	"counters",
-	"endpoints",
 	"realtime",
 	"templates",
 	"tenants",
-	"webhooks",
 	"audiences.*.except",
 	"audiences.*.roles",
 	"audiences.*.union",

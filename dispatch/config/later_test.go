@@ -16,7 +16,7 @@ func TestPlannedKeysAreRefusedByName(t *testing.T) {
 		source, path string
 		keys         []string
 	}{
-		{"%s: {}", "", []string{"counters", "endpoints", "tenants", "webhooks", "realtime", "templates"}},
+		{"%s: {}", "", []string{"counters", "tenants", "realtime", "templates"}},
 		{
 			"events: { a.b: { %s: x, channels: [{transport: in_app, audience: u}], content: {title: t, message: m} } }\n" +
 				"audiences: { u: { field: id } }", "events.a.b.",

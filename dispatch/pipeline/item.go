@@ -30,6 +30,9 @@ type item struct {
 	// answered means that the provider was asked, and has none of the earlier tries.
 	answered bool
 
+	// target is where a transport with recipients of its own sends it.
+	target any
+
 	// result settles the item.
 	result *receipts.Result
 }
@@ -43,7 +46,7 @@ func newItems(batch *receipts.Batch) []*item {
 }
 
 func (it *item) subject() registry.Subject {
-	return registry.Subject{Data: it.Event.Data, Tenant: it.Tenant}
+	return registry.Subject{Event: it.Event.Name, Data: it.Event.Data, Tenant: it.Tenant}
 }
 
 // settle ends the item's way through the stages. The verdicts go along if any rule had something to say.
@@ -66,22 +69,32 @@ func (it *item) settle(result receipts.Result) {
 }
 
 // message is what the transport gets.
-func (it *item) message() transports.Message {
+func (it *item) message() transports.Message { return it.messageOf(it.body) }
+
+func (it *item) messageOf(body *receipts.Body) transports.Message {
+	var payload []byte
+	if body.Payload != "" {
+		payload = []byte(body.Payload)
+	}
 	return transports.Message{
 		ReceiptID:        it.ID,
 		EventID:          it.EventID,
 		Attempt:          it.try,
 		Event:            it.Event.Name,
 		Channel:          it.Channel,
-		Category:         it.body.Category,
-		NotificationType: it.body.NotificationType,
+		Category:         body.Category,
+		NotificationType: body.NotificationType,
 		Tenant:           it.Tenant,
 		ResourceType:     it.Event.ResourceType,
 		ResourceID:       it.Event.ResourceID,
-		Recipient:        it.body.Recipient,
-		Content:          it.body.Content,
-		Options:          it.body.Options,
-		RenderedAt:       it.body.RenderedAt,
+		Recipient:        body.Recipient,
+		Content:          body.Content,
+		Options:          body.Options,
+		RenderedAt:       body.RenderedAt,
+		OccurredAt:       it.Event.CreatedAt,
+		Data:             it.Event.Data,
+		Payload:          payload,
+		Target:           it.target,
 	}
 }
 

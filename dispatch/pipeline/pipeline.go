@@ -41,6 +41,7 @@ type Config struct {
 
 // Pipeline runs batches. It is safe for concurrent use; its senders are shared by all of them.
 type Pipeline struct {
+	dispatcher  *dispatch.Dispatcher
 	registry    *registry.Registry
 	transports  map[string]transports.Transport
 	store       *receipts.Store
@@ -62,6 +63,7 @@ func New(cfg *Config) (*Pipeline, error) {
 		return nil, fmt.Errorf("new pipeline: Config.Senders is %d (1 to 10000)", cfg.Senders)
 	}
 	p := &Pipeline{
+		dispatcher:  cfg.Dispatcher,
 		registry:    cfg.Dispatcher.Registry(),
 		transports:  map[string]transports.Transport{},
 		store:       cmp.Or(cfg.Store, receipts.New(nil)),
@@ -112,8 +114,10 @@ func (r *run) stages() []stage {
 		{name: "match", run: r.match},
 		{name: "resolve", run: r.resolve},
 		{name: "decide", run: r.decide},
+		{name: "target", run: r.target},
 		{name: stageRender, run: r.render},
 		{name: "deliver", run: r.deliver, outward: true},
+		{name: "report", run: r.report, outward: true},
 	}
 }
 

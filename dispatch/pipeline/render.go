@@ -34,10 +34,7 @@ func (r *run) render(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			it.settle(receipts.Result{
-				State: receipts.Failed, Reason: receipts.RenderFailed, CostsAttempt: true,
-				Attempt: attempt(transports.Permanent, "render", err.Error(), started, time.Now()),
-			})
+			it.failRender(err, started)
 			continue
 		}
 		it.body = &receipts.Body{
@@ -47,8 +44,20 @@ func (r *run) render(ctx context.Context) error {
 		if it.event.Category != nil {
 			it.body.Category = it.event.Category.Name
 		}
+		if err := r.encode(ctx, it); err != nil {
+			it.failRender(err, started)
+		}
 	}
 	return nil
+}
+
+// failRender ends a receipt that has nothing to send.
+func (it *item) failRender(err error, started time.Time) {
+	it.body = nil
+	it.settle(receipts.Result{
+		State: receipts.Failed, Reason: receipts.RenderFailed, CostsAttempt: true,
+		Attempt: attempt(transports.Permanent, "render", err.Error(), started, time.Now()),
+	})
 }
 
 // variables is everything that the receipt's templates may read.

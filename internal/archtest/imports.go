@@ -17,12 +17,17 @@ var layers = map[string][]string{
 
 	"receipts/audit": {"receipts", "transports"},
 
-	"transports":               nil,
-	"transports/classify":      {"transports"},
-	"transports/email":         {"transports", "transports/classify", "internal/failpoint"},
-	"transports/broadcast":     {"transports"},
-	"transports/inapp":         {"transports", "inbox"},
-	"transports/transporttest": {"transports"},
+	"transports":           nil,
+	"transports/classify":  {"transports"},
+	"transports/email":     {"transports", "transports/classify", "internal/failpoint"},
+	"transports/broadcast": {"transports"},
+	"transports/inapp":     {"transports", "inbox"},
+	"transports/webhook": {
+		"transports", "transports/classify", "transports/webhook/endpoints", "transports/webhook/signature", "internal/egress",
+	},
+	"transports/webhook/endpoints": {"transports", "transports/webhook/signature", "internal/egress"},
+	"transports/webhook/signature": {"transports"},
+	"transports/transporttest":     {"transports"},
 
 	"dispatch": {
 		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",

@@ -34,7 +34,7 @@ var meanings = map[string]string{
 	"people.sql": "Finds people: `$1` is the array of ids as text, `$2`, where used, the tenant. Columns are id, name, email, " +
 		"phone, locale, timezone; only id is required. Defaults to the table that `carillon people set` writes.",
 	"audiences.*.field": "The field of the event's data that holds a person's id, or a list of them; dots lead into objects. " +
-		"An audience has one of field, sql and fixed.",
+		"An audience has one of field, sql, fixed and endpoints.",
 	"audiences.*.sql":            "A query whose first column has the ids. `$1::jsonb` is the event's data, `$2`, where used, the tenant.",
 	"audiences.*.fixed.*":        "An address per transport, such as `email: ops@example.com`, for what reaches no person.",
 	"categories.*.name":          "What people read. Defaults to the category's key.",
@@ -60,6 +60,7 @@ var (
 		"Worker": "dispatch/config/worker.go", "Retry": "dispatch/config/worker.go",
 		"Content": "transports/content.go", "email.Config": "transports/email/config.go",
 		"DKIM":           "transports/email/dkim.go",
+		"webhook.Config": "transports/webhook/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
 		"worker.Config":     "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",
@@ -149,7 +150,7 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 			return []key{{path, "object", meaning(t, owner, f, tag, path)}}
 		}
 		// The sections of the transports are those of their builders.
-		return walk(t, "email.Config", "transports.email")
+		return append(walk(t, "email.Config", "transports.email"), walk(t, "webhook.Config", "transports.webhook")...)
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)
 	case *ast.Ident:

@@ -222,6 +222,22 @@ func TestTheEndOfTheContextEndsTheRequest(t *testing.T) {
 	silent(t, err)
 }
 
+func TestAContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	c := startCanary(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.at("127.0.0.1"), http.NoBody)
+	require.NoError(t, err)
+	_, err = newClient(t, &egress.Config{Policy: local}).Do(req)
+	var e *egress.Error
+	require.ErrorAs(t, err, &e)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, egress.PhaseStart, e.Phase, "it is not the policy that refused")
+	require.False(t, e.Written)
+	require.Zero(t, c.connections.Load())
+}
+
 func TestHTTP2AndKeptConnections(t *testing.T) {
 	t.Parallel()
 	var addresses sync.Map
@@ -318,7 +334,7 @@ func TestTheClientForSDKs(t *testing.T) {
 	require.Contains(t, err.Error(), "hunter2", "net/http prints URLs")
 	refused(t, client.Wrap(err), egress.RuleLiteral)
 	silent(t, client.Wrap(err))
-	require.Equal(t, "policy: bad [redacted] for https://h",
+	require.Equal(t, "start: bad [redacted] for https://h",
 		client.Wrap(errors.New("bad xoxb-secret for https://h/p?q")).Error())
 }
 

@@ -15,8 +15,10 @@ type Phase string
 
 // The phases, in their order.
 const (
-	// PhasePolicy is before anything left: a rule refused the URL or the address.
+	// PhasePolicy is where a rule refused the URL or the address. Nothing left.
 	PhasePolicy Phase = "policy"
+	// PhaseStart is before the look-up, as when the context had ended already.
+	PhaseStart Phase = "start"
 	// PhaseDNS is the look-up of the name.
 	PhaseDNS Phase = "dns"
 	// PhaseConnect is the connection to an address.

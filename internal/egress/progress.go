@@ -13,7 +13,7 @@ type progress struct {
 	written atomic.Bool
 }
 
-var phases = []Phase{PhasePolicy, PhaseDNS, PhaseConnect, PhaseTLS, PhaseWrite, PhaseRead}
+var phases = []Phase{PhaseStart, PhaseDNS, PhaseConnect, PhaseTLS, PhaseWrite, PhaseRead}
 
 // phase is the last one that began.
 func (p *progress) phase() Phase { return phases[p.reached.Load()] }

@@ -1,6 +1,7 @@
 package transporttest
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -29,12 +30,16 @@ func NewMessage(spec transports.Spec) transports.Message {
 			Timezone: "Europe/Berlin",
 		},
 		RenderedAt: time.Date(2026, 3, 29, 1, 2, 3, 0, time.UTC),
+		OccurredAt: time.Date(2026, 3, 29, 1, 2, 2, 0, time.UTC),
+		Data:       json.RawMessage(`{"id": "A7", "note": "canary data"}`),
 	}
 	switch spec.Address {
 	case transports.AddressEmail:
 		m.Recipient.Address = "carla.canary@example.com"
 	case transports.AddressPhone:
 		m.Recipient.Address = "+4915112345678"
+	case transports.AddressEndpoint:
+		m.Recipient.Address = "ep_01890a5d-ac96-774b-bcce-b302099a8058"
 	}
 	texts := transports.Content{
 		Subject:     "Your canary subject",

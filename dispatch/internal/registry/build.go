@@ -239,6 +239,9 @@ func (b *builder) audience(path string, event EventSource, source ChannelSource,
 	switch {
 	case !known:
 		b.problems.Add(path+".audience", "unknown audience %q (%s)", source.Audience, oneOf("audiences", keys(event.Audiences)))
+	case audience.Kind != transports.AddressNone && audience.Kind != spec.Address:
+		b.problems.Add(path+".audience", "audience %q is of stored endpoints, and transport %s does not deliver to them",
+			source.Audience, spec.Name)
 	case audience.Fixed != nil && spec.PersonOnly:
 		b.problems.Add(path+".audience", "audience %q is a fixed address, and transport %s delivers to people only",
 			source.Audience, spec.Name)

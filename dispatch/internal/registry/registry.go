@@ -26,6 +26,8 @@ type Querier interface {
 
 // Subject is the occurrence that a resolver, guard or enricher is asked about.
 type Subject struct {
+	// Event is the full name.
+	Event  string
 	Data   json.RawMessage
 	Tenant string
 }

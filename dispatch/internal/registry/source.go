@@ -64,6 +64,8 @@ type AudienceSource struct {
 	Resolve Resolver
 	// Fixed maps transports to addresses; nil if the audience is of people.
 	Fixed map[string]string
+	// Kind is the only kind of address that the audience has; AddressNone if it has people, of whom others are known.
+	Kind transports.AddressKind
 }
 
 // Problem is one thing wrong with the declarations.
