@@ -82,15 +82,20 @@ func newOperateCommand(a *app, action receipts.Action, short, long string) *cobr
 		},
 	}
 	f.register(cmd, "with-reason")
+	f.registerDeed(cmd)
+	return cmd
+}
+
+// registerDeed adds who and why, and whether at all.
+func (f *operateFlags) registerDeed(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.why, "reason", "", "why, for those who ask later")
 	flags.StringVar(&f.by, "by", "", "who does it (default $USER)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "count, and change nothing")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
-	return cmd
 }
 
-// validate wants a choice, and who and why unless nothing is to be changed.
+// validate wants a choice, and what validateDeed wants.
 func (f *operateFlags) validate(cmd *cobra.Command, ids []string) error {
 	filters := 0
 	notFilters := []string{"reason", "by", "dry-run", "yes"}
@@ -106,6 +111,14 @@ func (f *operateFlags) validate(cmd *cobra.Command, ids []string) error {
 	case filters == 0 && len(ids) == 0:
 		return usagef("%s needs ids or a filter, such as --state failed", cmd.CommandPath())
 	}
+	if err := f.validateDeed(); err != nil {
+		return err
+	}
+	return f.filterFlags.validate(cmd)
+}
+
+// validateDeed wants who and why, unless nothing is to be changed.
+func (f *operateFlags) validateDeed() error {
 	f.by = cmp.Or(f.by, os.Getenv("USER"))
 	switch {
 	case f.dryRun:
@@ -114,7 +127,7 @@ func (f *operateFlags) validate(cmd *cobra.Command, ids []string) error {
 	case strings.TrimSpace(f.by) == "":
 		return usagef("--by is missing (who does it; there is no $USER)")
 	}
-	return f.filterFlags.validate(cmd)
+	return nil
 }
 
 // operate is one run of one of the commands.

@@ -54,6 +54,7 @@ func newRoot(a *app) *cobra.Command {
 		newDemoCommand(),
 		newDoctorCommand(a),
 		newEmitCommand(a),
+		newEndpointsCommand(a),
 		newEventsCommand(a),
 		newHookCommand(a),
 		newInitCommand(a),

@@ -87,6 +87,7 @@ func load(name, source string) (*config.File, error) {
 	return config.Parse(name, []byte(complete(source)), builders(), func(name string) (string, bool) {
 		value, set := map[string]string{
 			"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret", "DKIM_KEY": dkimKey,
+			"WEBHOOK_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
 		}[name]
 		return value, set
 	})

@@ -19,6 +19,8 @@ const maxList = 10_000
 type ListOpts struct {
 	// Tenant is whose; nil means everybody's.
 	Tenant *string
+	// IDs are the only ones looked at; nil means all.
+	IDs []uuid.UUID
 	// Suffix is the last eight hex digits of an id, which people see.
 	Suffix string
 }
@@ -40,7 +42,7 @@ func (s *Store) List(ctx context.Context, db querier, opts *ListOpts) ([]Endpoin
 	if opts == nil {
 		opts = &ListOpts{}
 	}
-	return s.list(ctx, db, opts.Tenant, nil, opts.Suffix)
+	return s.list(ctx, db, opts.Tenant, opts.IDs, opts.Suffix)
 }
 
 func (s *Store) list(ctx context.Context, db querier, tenant *string, ids []uuid.UUID, suffix string) ([]Endpoint, error) {
