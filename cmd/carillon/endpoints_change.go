@@ -126,23 +126,23 @@ JSON: {"endpoint": {…}, "key": …}`,
 }
 
 func newEndpointsEnableCommand(a *app) *cobra.Command {
-	return newEndpointStateCommand(a, "enable ID", "Send to an endpoint again", (*endpoints.Store).Enable)
+	return newEndpointStateCommand(a, "enable ID", "Send to an endpoint again", plainEndpoints().Enable)
 }
 
 func newEndpointsDisableCommand(a *app) *cobra.Command {
 	return newEndpointStateCommand(a, "disable ID", "Stop sending to an endpoint; what it misses can be replayed",
-		(*endpoints.Store).Disable)
+		plainEndpoints().Disable)
 }
 
 func newEndpointStateCommand(
-	a *app, use, short string, set func(*endpoints.Store, context.Context, endpoints.DB, string, uuid.UUID) error,
+	a *app, use, short string, setFunc func(ctx context.Context, db endpoints.DB, tenant string, id uuid.UUID) error,
 ) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			return a.withEndpoint(ctx, args[0], func(pool *pgxpool.Pool, e *endpoints.Endpoint) error {
-				if err := set(plainEndpoints(), ctx, pool, e.Tenant, e.ID); err != nil {
+				if err := setFunc(ctx, pool, e.Tenant, e.ID); err != nil {
 					return err
 				}
 				changed, err := plainEndpoints().Get(ctx, pool, e.Tenant, e.ID)
