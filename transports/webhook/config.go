@@ -20,9 +20,9 @@ type Config struct {
 	// Source is the source of CloudEvents: a URI reference that names this application. Defaults to /carillon.
 	Source string `yaml:"source"`
 	// EncryptionKeys seal the secrets of endpoints at rest: 32 random bytes each, in base64. The first seals, all open.
-	// Defaults to none; secrets then stand in the database as they are.
+	// Without any, secrets stand in the database as they are.
 	EncryptionKeys []transports.Secret `yaml:"encryption_keys"`
-	// Keys sign what goes to fixed URLs: whsec_… or whsk_…. Defaults to none; nothing goes to fixed URLs then.
+	// Keys sign what goes to fixed URLs: whsec_… or whsk_…. Without any, nothing goes there.
 	Keys []transports.Secret `yaml:"keys"`
 	// Format is that of fixed URLs: native or cloudevents. Defaults to native.
 	Format string `yaml:"format"`
