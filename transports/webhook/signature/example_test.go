@@ -1,6 +1,7 @@
 package signature_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -33,7 +34,7 @@ func ExampleReceive() {
 	if err != nil {
 		panic(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/hooks", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hooks", strings.NewReader(body))
 	r.Header.Set(signature.HeaderID, "msg_1")
 	r.Header.Set(signature.HeaderTimestamp, fmt.Sprint(now.Unix()))
 	r.Header.Set(signature.HeaderSignature, signed)
