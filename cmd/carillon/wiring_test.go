@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,18 +29,26 @@ func TestWorkerSettingsReachTheWorkerUnderTheirOwnNames(t *testing.T) {
 	fill(reflect.ValueOf(&file.Worker).Elem(), &next)
 	got := reflect.ValueOf(workerConfig(file, slog.Default())).Elem()
 	compare(t, reflect.ValueOf(file.Worker), got)
-	require.Equal(t, time.Duration(3), file.Worker.Lease, "every field got a value of its own")
+	require.Equal(t, time.Duration(4), file.Worker.Lease, "every field got a value of its own")
 }
 
-// fill gives each number below v another value.
+// fill gives each setting below v a value of its own.
 func fill(v reflect.Value, next *int) {
 	for i := range v.NumField() {
-		if v.Field(i).Kind() == reflect.Struct {
-			fill(v.Field(i), next)
-			continue
-		}
+		field := v.Field(i)
 		*next++
-		v.Field(i).SetInt(int64(*next))
+		switch field.Kind() {
+		case reflect.Struct:
+			*next--
+			fill(field, next)
+		case reflect.Map:
+			field.Set(reflect.MakeMap(field.Type()))
+			field.SetMapIndex(reflect.ValueOf("one"), reflect.ValueOf(*next))
+		case reflect.String:
+			field.SetString(strconv.Itoa(*next))
+		default:
+			field.SetInt(int64(*next))
+		}
 	}
 }
 
@@ -51,6 +60,6 @@ func compare(t *testing.T, want, got reflect.Value) {
 			compare(t, want.Field(i), got.FieldByName(name))
 			continue
 		}
-		require.Equal(t, want.Field(i).Int(), got.FieldByName(name).Int(), name)
+		require.EqualValues(t, want.Field(i).Interface(), got.FieldByName(name).Convert(want.Field(i).Type()).Interface(), name)
 	}
 }
