@@ -66,7 +66,7 @@ type withKey struct {
 func (a *app) printKey(e *endpoints.Endpoint, key signature.Key) error {
 	shown := key.Public()
 	if shown == "" {
-		shown = key.Secret().Reveal()
+		shown = key.Reveal()
 	}
 	if a.json {
 		return a.printJSON(withKey{e, shown})

@@ -80,7 +80,7 @@ func (r *hookReceiver) key(t *testing.T, printed []byte) (address string) {
 		Key      transports.Secret
 	}
 	require.NoError(t, json.Unmarshal(printed, &shown))
-	key, err := signature.ParseKey(shown.Key)
+	key, err := signature.ParseKey(shown.Key.Reveal())
 	require.NoError(t, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -26,7 +26,7 @@ var layers = map[string][]string{
 		"transports", "transports/classify", "transports/webhook/endpoints", "transports/webhook/signature", "internal/egress",
 	},
 	"transports/webhook/endpoints": {"transports", "transports/webhook/signature", "internal/egress"},
-	"transports/webhook/signature": {"transports"},
+	"transports/webhook/signature": nil,
 	"transports/transporttest":     {"transports"},
 
 	"dispatch": {

@@ -83,7 +83,7 @@ const maxExcerpt = 400
 
 func excerpt(to *endpoints.Target, answer *egress.Response, secrets ...string) string {
 	for _, k := range to.Keys {
-		secrets = append(secrets, k.Secret().Reveal())
+		secrets = append(secrets, k.Reveal())
 	}
 	if u, err := url.Parse(to.URL); err == nil {
 		secrets = append(secrets, u.RequestURI(), u.Path, u.RawQuery)

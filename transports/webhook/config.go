@@ -88,7 +88,7 @@ func (c *Config) settings() (*settings, error) {
 		refuse("format", "is unknown (one of native, cloudevents)")
 	}
 	for i, text := range c.Keys {
-		key, err := signature.ParseKey(text)
+		key, err := signature.ParseKey(text.Reveal())
 		if err != nil || !key.CanSign() {
 			refuse("keys", "has at %d what cannot sign (a key is whsec_ or whsk_ and base64)", i)
 			continue

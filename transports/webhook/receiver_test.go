@@ -45,7 +45,7 @@ func newReceiver(tb testing.TB, keys ...string) *receiver {
 	tb.Helper()
 	r := &receiver{stop: make(chan struct{})}
 	for _, text := range keys {
-		key, err := signature.ParseKey(transports.Secret(text))
+		key, err := signature.ParseKey(text)
 		require.NoError(tb, err)
 		r.keys = append(r.keys, key)
 	}

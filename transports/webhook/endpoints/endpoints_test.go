@@ -82,7 +82,7 @@ func TestAddAndRead(t *testing.T) {
 	require.Equal(t, e, got)
 	encoded, err := json.Marshal(got)
 	require.NoError(t, err)
-	require.NotContains(t, string(encoded), key.Secret().Reveal(), "a key is not shown again")
+	require.NotContains(t, string(encoded), key.Reveal(), "a key is not shown again")
 	require.Contains(t, string(encoded), `"address":"`+e.Address()+`"`)
 	id, err := endpoints.ParseAddress(e.Address())
 	require.NoError(t, err)

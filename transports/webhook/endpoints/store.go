@@ -109,7 +109,7 @@ func (s *Store) addKey(ctx context.Context, tx pgx.Tx, tenant string, endpoint u
 	if err != nil {
 		return id, err
 	}
-	stored, by, err := s.sealer.seal(tenant, endpoint, id, key.Secret())
+	stored, by, err := s.sealer.seal(tenant, endpoint, id, transports.Secret(key.Reveal()))
 	if err != nil {
 		return id, err
 	}

@@ -68,7 +68,7 @@ func (s *Store) key(t *Target, id uuid.UUID, stored []byte, by string) (signatur
 	if err != nil {
 		return signature.Key{}, err
 	}
-	return signature.ParseKey(secret)
+	return signature.ParseKey(secret.Reveal())
 }
 
 // The events of which an application can make channels, to tell the tenant.

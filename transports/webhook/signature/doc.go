@@ -1,5 +1,5 @@
-// Package signature signs and verifies webhooks as Standard Webhooks asks. It imports nothing of ours but the type of a
-// credential, so that a receiver which only verifies links nothing else.
+// Package signature signs and verifies webhooks as Standard Webhooks asks. It imports the standard library alone, so
+// that a receiver which only verifies links nothing else.
 //
 // A request carries three headers: webhook-id, the same on every try; webhook-timestamp, of this try; and
 // webhook-signature, a list of signatures over "id.timestamp.body" with every key that is valid at the time. A receiver

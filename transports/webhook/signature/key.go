@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-
-	"github.com/carillon-notify/carillon/transports"
 )
 
 // Scheme is how a key signs.
@@ -45,7 +43,7 @@ type Key struct {
 }
 
 // ParseKey reads whsec_…, whsk_… or whpk_… and base64. The error is [ErrKey] and repeats nothing of the text.
-func ParseKey(text transports.Secret) (Key, error) {
+func ParseKey(text string) (Key, error) {
 	for prefix, read := range map[string]func([]byte) (Key, bool){
 		prefixShared: func(raw []byte) (Key, bool) {
 			return Key{scheme: HMAC, shared: raw}, len(raw) >= minShared && len(raw) <= maxShared
@@ -55,7 +53,7 @@ func ParseKey(text transports.Secret) (Key, error) {
 			return Key{scheme: Ed25519, public: raw}, len(raw) == ed25519.PublicKeySize
 		},
 	} {
-		encoded, found := strings.CutPrefix(text.Reveal(), prefix)
+		encoded, found := strings.CutPrefix(text, prefix)
 		if !found {
 			continue
 		}
@@ -107,13 +105,13 @@ func (k Key) Scheme() Scheme { return k.scheme }
 // CanSign tells a secret key from a public one.
 func (k Key) CanSign() bool { return len(k.shared) > 0 || len(k.secret) > 0 }
 
-// Secret is the key as text, to be stored or to be given to the receiver of a shared one. Empty for a public key.
-func (k Key) Secret() transports.Secret {
+// Reveal is the key as text, to be stored or to be given to the receiver of a shared one. Empty for a public key.
+func (k Key) Reveal() string {
 	switch {
 	case len(k.shared) > 0:
-		return transports.Secret(prefixShared + base64.StdEncoding.EncodeToString(k.shared))
+		return prefixShared + base64.StdEncoding.EncodeToString(k.shared)
 	case len(k.secret) > 0:
-		return transports.Secret(prefixSecret + base64.StdEncoding.EncodeToString(k.secret))
+		return prefixSecret + base64.StdEncoding.EncodeToString(k.secret)
 	}
 	return ""
 }
