@@ -277,7 +277,7 @@ func TestPriorityPicksTheLane(t *testing.T) {
 		got := b.receipts(emitted.EventID)["email.user"]
 		require.Equal(t, tt.queue, got.Queue)
 		require.Equal(t, tt.priority, got.Priority)
-		require.Equal(t, tt.priority, read[int](b, `SELECT j.priority FROM carillon.river_job j JOIN carillon.receipts r ON j.id = r.job_id
+		require.Equal(t, tt.priority, read[int](b, `SELECT j.priority FROM carillon.receipts r `+sqlAlarm+`
 			WHERE r.event_id = $1 AND r.channel = 'email.user'`, emitted.EventID))
 	}
 }

@@ -194,6 +194,13 @@ func added(before, after map[string]int) map[string]int {
 	return diff
 }
 
+// sqlAlarm joins a receipt r with its job j; a bulk receipt with the last permit of its lane.
+const sqlAlarm = `CROSS JOIN LATERAL (
+	SELECT * FROM carillon.river_job x
+	 WHERE x.id = r.job_id AND x.args = jsonb_build_object('receipt', r.id)
+	    OR r.priority = 3 AND r.job_id IS NULL AND x.args = '{"permit": 1}' AND x.queue = carillon.lane(r.transport, r.priority) AND x.xmin = r.xmin
+	 ORDER BY x.id DESC LIMIT 1) j`
+
 // written is what one event left, without ids and the times of writing. Times of it are seconds from the event's creation.
 func (b *bundle) written(event uuid.UUID) string {
 	b.t.Helper()
@@ -205,7 +212,7 @@ func (b *bundle) written(event uuid.UUID) string {
 		     ORDER BY r.channel) FROM carillon.receipts r WHERE r.event_id = e.id),
 		  'jobs', (SELECT jsonb_agg(to_jsonb(j) - '{id,args,created_at,scheduled_at}'::text[]
 		     || jsonb_build_object('scheduled', j.scheduled_at - e.created_at) ORDER BY r.channel)
-		     FROM carillon.receipts r JOIN carillon.river_job j ON j.id = r.job_id AND j.args = jsonb_build_object('receipt', r.id)
+		     FROM carillon.receipts r `+sqlAlarm+`
 		     WHERE r.event_id = e.id))
 		  FROM carillon.events e WHERE e.id = $1`, event)
 	return string(raw)
@@ -227,7 +234,7 @@ func (b *bundle) receipts(event uuid.UUID) map[string]receipt {
 	b.t.Helper()
 	rows, err := b.db.Query(b.ctx(), `SELECT r.channel, r.transport, r.audience, r.priority, r.state, r.due_at, r.send_at,
 		r.expires_at, j.queue, j.state::text AS job_state, j.scheduled_at
-		FROM carillon.receipts r JOIN carillon.river_job j ON j.id = r.job_id AND j.args = jsonb_build_object('receipt', r.id)
+		FROM carillon.receipts r `+sqlAlarm+`
 		WHERE r.event_id = $1`, event)
 	require.NoError(b.t, err)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[receipt])

@@ -44,8 +44,11 @@ type ClaimParams struct {
 	Lane string
 	// Own are receipts whose job woke the caller; they are claimed if they are due and free.
 	Own []uuid.UUID
-	// More is how many others of the lane may be taken, through their waiting jobs.
+	// More is how many others of the lane may be taken: through their waiting jobs, or in a bulk lane straight from the
+	// receipts, in turn for each tenant.
 	More int
+	// FromTenant is the tenant with which a bulk lane's turn begins, in the order of their names.
+	FromTenant string
 	// Lease is how long the batch is held without a renewal.
 	Lease time.Duration
 	// Worker names the holder.
@@ -86,14 +89,23 @@ type claimRow struct {
 	ClaimedAt      time.Time
 }
 
-// Claim leases the due receipts of own and up to more others of the lane, and deletes the jobs that stood for them.
+// Claim leases the due receipts of own and up to more others of the lane, and deletes the jobs that stood for them. In a
+// bulk lane own does not count: its jobs are permits, and whoever holds one claims until nothing comes and [Store.Owed] has
+// nothing either.
 // It never waits for a lock: what somebody else holds is left to them.
 func (s *Store) Claim(ctx context.Context, db DB, p ClaimParams) (*Batch, error) {
 	batch := &Batch{Token: uuid.New()}
-	rows, err := db.Query(ctx, sqlClaim, pgx.StrictNamedArgs{
-		"lane": p.Lane, "own": p.Own, "more": p.More, "token": batch.Token,
+	args := pgx.StrictNamedArgs{
+		"lane": p.Lane, "more": p.More, "token": batch.Token,
 		"lease": seconds(p.Lease), "worker": p.Worker, "now": s.now(),
-	})
+	}
+	sql := sqlClaim
+	if transport, bulk := BulkLane(p.Lane); bulk {
+		sql, args["transport"], args["from_tenant"] = sqlClaimBulk, transport, p.FromTenant
+	} else {
+		args["own"] = p.Own
+	}
+	rows, err := db.Query(ctx, sql, args)
 	if err != nil {
 		return nil, fmt.Errorf("claim in lane %s: %w", p.Lane, err)
 	}
@@ -143,6 +155,20 @@ func (s *Store) Stranded(ctx context.Context, db DB, id uuid.UUID, jobID int64) 
 		return false, fmt.Errorf("look after receipt %s: %w", id, err)
 	}
 	return !finished && !state.Leased() && job == jobID, nil
+}
+
+// Owed names a tenant of whom something is due in a bulk lane and not leased: it was locked for a moment, or not in turn.
+// The permit must then fire again.
+func (s *Store) Owed(ctx context.Context, db DB, lane string) (tenant string, owed bool, err error) {
+	transport, _ := BulkLane(lane)
+	err = db.QueryRow(ctx, sqlOwedBulk, pgx.StrictNamedArgs{"transport": transport, "now": s.now()}).Scan(&tenant)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look after lane %s: %w", lane, err)
+	}
+	return tenant, true, nil
 }
 
 // Bodies returns the stored contents of receipts that were rendered before.

@@ -46,7 +46,7 @@ func queries(t *testing.T) map[string]string {
 }
 
 // fragments are parts of statements.
-func fragments() []string { return []string{"sqlInsertJobs", "sqlLocked"} }
+func fragments() []string { return []string{"sqlInsertJobs", "sqlLocked", "sqlTakeClaimable"} }
 
 // positional writes @name as $n, and says how many there are.
 func positional(sql string) (text string, parameters int) {
@@ -101,6 +101,12 @@ func TestNoStatementOfTheWorkerReadsAWholeTable(t *testing.T) {
 	all := queries(t)
 	for name, args := range map[string]pgx.StrictNamedArgs{
 		"sqlClaim": {"lane": lane, "own": ids[:1], "more": 199, "token": uuid.New(), "lease": 15.0, "worker": "w", "now": nil},
+		"sqlClaimBulk": {
+			"lane": bulkLane, "transport": "email", "from_tenant": "", "more": 200, "token": uuid.New(), "lease": 15.0, "worker": "w", "now": nil,
+		},
+		"sqlOwedBulk":      {"transport": "email", "now": nil},
+		"sqlReconcileBulk": {"grace": 10.0, "now": nil},
+		"sqlRelease":       {"token": batch.Token, "ids": ids, "reasons": []string{}, "now": nil},
 		"sqlBind": {
 			"token": batch.Token, "ids": ids, "recipients": []string{}, "addresses": []string{}, "policies": []string{},
 			"bodies": []*string{}, "rendered": []*time.Time{},

@@ -22,7 +22,10 @@ t AS MATERIALIZED (
      FOR UPDATE SKIP LOCKED),
 d AS (
   DELETE FROM carillon.river_job x USING j, t
-   WHERE x.id = j.id AND t.id = j.receipt_id AND NOT (t.early AND t.job_id = x.id)),
+   WHERE x.id = j.id AND t.id = j.receipt_id AND NOT (t.early AND t.job_id = x.id)),` + sqlTakeClaimable
+
+// sqlTakeClaimable leases the claimable rows of t, and returns them with their events.
+const sqlTakeClaimable = `
 c AS (
   UPDATE carillon.receipts r
      SET state = 'resolving', reason = NULL, lease_token = @token
@@ -45,6 +48,82 @@ SELECT c.id, c.event_id, c.root_id, c.channel, c.transport, c.audience, coalesce
        coalesce(@now, now()) AS claimed_at
   FROM c JOIN carillon.events e ON e.id = c.event_id
  ORDER BY c.priority, c.due_at, c.id`
+
+// sqlClaimBulk claims straight from the receipts, the same share for every tenant, and what some leave for the others. The
+// work grows with the tenants in turn and what is claimed, not with what waits. It deletes as many permits as the claimed
+// would have needed, but one: whoever claims goes on until the lane is dry.
+const sqlClaimBulk = `
+WITH RECURSIVE hop AS (
+  (SELECT r.tenant, 1 AS n FROM carillon.receipts r
+    WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant >= @from_tenant
+    ORDER BY r.tenant LIMIT 1)
+  UNION ALL
+  SELECT n.tenant, hop.n + 1
+    FROM hop, LATERAL (
+      SELECT r.tenant FROM carillon.receipts r
+       WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant > hop.tenant
+       ORDER BY r.tenant LIMIT 1) n
+   WHERE hop.n < 1000),
+turn AS MATERIALIZED (
+  SELECT hop.tenant, greatest(@more::integer / count(*) OVER (), 1) AS share FROM hop),
+a AS MATERIALIZED (
+  SELECT x.id, x.reason, turn.tenant, turn.share
+    FROM turn, LATERAL (
+      SELECT r.id, r.reason FROM carillon.receipts r
+       WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant = turn.tenant
+         AND r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now())
+       ORDER BY r.due_at
+       LIMIT turn.share
+         FOR UPDATE SKIP LOCKED) x
+   LIMIT @more),
+rest AS MATERIALIZED (
+  SELECT a.tenant, a.share, count(*) OVER () AS tenants, @more::integer - (SELECT count(*) FROM a) AS left_over
+    FROM a GROUP BY a.tenant, a.share HAVING count(*) = a.share),
+b AS MATERIALIZED (
+  SELECT x.id, x.reason
+    FROM rest, LATERAL (
+      SELECT r.id, r.reason FROM carillon.receipts r
+       WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant = rest.tenant
+         AND r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now())
+       ORDER BY r.due_at
+       LIMIT (rest.left_over + rest.tenants - 1) / rest.tenants OFFSET rest.share
+         FOR UPDATE SKIP LOCKED) x
+   LIMIT (SELECT max(left_over) FROM rest)),
+t AS MATERIALIZED (
+  SELECT id, reason, true AS claimable FROM a UNION SELECT id, reason, true FROM b),
+p AS MATERIALIZED (
+  SELECT id, args, row_number() OVER () AS place
+    FROM (SELECT id, args FROM carillon.river_job
+           WHERE state = 'available' AND queue = @lane AND kind = 'carillon_receipt'
+             AND scheduled_at <= coalesce(@now, now()) AND args ? 'permit' AND EXISTS (SELECT FROM t)
+           ORDER BY priority, scheduled_at, id
+           LIMIT @more
+             FOR UPDATE SKIP LOCKED) x),
+d AS (
+  DELETE FROM carillon.river_job
+   WHERE id IN (SELECT id FROM (SELECT id, place, sum((args ->> 'permit')::integer) OVER (ORDER BY place) AS worth FROM p) x
+                 WHERE place > 1 AND worth <= (SELECT count(*) FROM t))),
+` + sqlTakeClaimable
+
+// sqlOwedBulk names a tenant of whom something is due and free in a bulk lane.
+const sqlOwedBulk = `
+WITH RECURSIVE hop AS (
+  (SELECT r.tenant FROM carillon.receipts r
+    WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport
+    ORDER BY r.tenant LIMIT 1)
+  UNION ALL
+  SELECT n.tenant
+    FROM hop, LATERAL (
+      SELECT r.tenant FROM carillon.receipts r
+       WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant > hop.tenant
+       ORDER BY r.tenant LIMIT 1) n)
+SELECT hop.tenant
+  FROM hop
+ WHERE EXISTS (
+   SELECT FROM carillon.receipts r
+    WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant = hop.tenant
+      AND r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now()))
+ LIMIT 1`
 
 // sqlOwn asks after a receipt whose job fired but which the claim did not return.
 const sqlOwn = `

@@ -46,7 +46,7 @@ n AS (
 SELECT r.id, r.left_state, coalesce(r.left_reason, '') AS left_reason, r.renewed,
        (SELECT count(*) FROM (
           SELECT carillon.wake(array_agg(DISTINCT carillon.lane(transport, priority))) FROM r
-           WHERE job_id IS NOT NULL HAVING count(*) > 0) w) AS woken
+           WHERE live HAVING count(*) > 0) w) AS woken
   FROM r
  ORDER BY r.id`
 
@@ -56,7 +56,7 @@ r AS (
      SET state = 'cancelled', reason = 'operator', finished_at = coalesce(@now, now()), lease_token = NULL, job_id = NULL
     FROM o, op
    WHERE r.id = o.id AND r.state = ANY(@from::text[])
-  RETURNING r.id, r.transport, r.priority, r.job_id, r.tries, o.job_id AS left_job, o.state AS left_state,
+  RETURNING r.id, r.transport, r.priority, r.job_id, false AS live, r.tries, o.job_id AS left_job, o.state AS left_state,
             o.reason AS left_reason, false AS renewed),` + dropAlarms + noteOperation
 
 const sqlSendNow = sqlLocked + `
@@ -64,10 +64,10 @@ r AS (
   UPDATE carillon.receipts r
      SET state = 'pending', reason = NULL, due_at = least(r.due_at, coalesce(@now, now())),
          send_at = CASE WHEN r.send_at <= coalesce(@now, now()) THEN r.send_at END,
-         job_id = nextval('carillon.river_job_id_seq')
+         job_id = CASE WHEN r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM o, op
    WHERE r.id = o.id AND r.state = ANY(@from::text[])
-  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, r.tries, o.job_id AS left_job, o.state AS left_state,
+  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, true AS live, r.tries, o.job_id AS left_job, o.state AS left_state,
             o.reason AS left_reason, false AS renewed),
 j AS (` + sqlInsertJobs + `),` + dropAlarms + noteOperation
 
@@ -83,10 +83,10 @@ r AS (
                         THEN NULL ELSE r.address END,
          recipient_data = CASE WHEN o.reason = 'bad_address' AND r.recipient IS NULL AND r.root_id IS NULL
                                THEN NULL ELSE r.recipient_data END,
-         job_id = nextval('carillon.river_job_id_seq')
+         job_id = CASE WHEN r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM o, op
    WHERE r.id = o.id AND r.state = ANY(@from::text[])
-  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, r.tries, o.state AS left_state, o.reason AS left_reason,
+  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, true AS live, r.tries, o.state AS left_state, o.reason AS left_reason,
             o.reason IN ('render', 'bad_address') AS renewed),
 c AS (
   DELETE FROM carillon.contents c USING r WHERE c.receipt_id = r.id AND c.receipt_id = ANY(@ids::uuid[]) AND r.renewed),

@@ -25,12 +25,12 @@ r AS (
          due_at = CASE WHEN x.state <> 'waiting' THEN r.due_at
                        WHEN x.reason = 'delayed' AND r.send_at IS NOT NULL THEN r.send_at
                        ELSE coalesce(@now, now()) + make_interval(secs => x.wait) END,
-         job_id = CASE WHEN x.state = 'waiting' THEN nextval('carillon.river_job_id_seq') END
+         job_id = CASE WHEN x.state = 'waiting' AND r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM h, x
    WHERE r.id = x.id AND r.lease_token = h.token
      AND ((r.state = 'sending' AND x.state <> 'expanded')
           OR (r.state = 'resolving' AND x.state <> 'sent'))
-  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id),
+  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, code, detail)
   SELECT r.id, r.tries, x.started_at, x.finished_at, x.outcome, x.class, nullif(x.code, ''), nullif(x.detail, '')
@@ -39,7 +39,7 @@ v AS (
   INSERT INTO carillon.decisions (receipt_id, decided_at, verdicts)
   SELECT r.id, coalesce(@now, clock_timestamp()), x.verdicts FROM r JOIN x USING (id) WHERE x.verdicts IS NOT NULL
   ON CONFLICT DO NOTHING),
-j AS (` + sqlInsertJobs + ` WHERE r.state = 'waiting'),
+j AS (` + sqlInsertJobs + `),
 l AS (
   DELETE FROM carillon.leases l
    WHERE l.token = @token AND @last
@@ -47,15 +47,25 @@ l AS (
                       WHERE o.id = ANY(l.receipts) AND o.lease_token = @token AND o.id NOT IN (SELECT id FROM r)))
 SELECT id FROM r`
 
-// sqlInsertJobs sets the alarms of the rows of r. What is due within five seconds is available with a future time, as
+// sqlInsertJobs sets the alarms of the live rows of r. What is due within five seconds is available with a future time, as
 // River itself does for short waits, so that no leader has to promote it.
+//
+// Bulk receipts have no job of their own: those of a transport that are due in the same second share one for each 500 of
+// them, a permit to claim in their lane until it is dry.
 const sqlInsertJobs = `
   INSERT INTO carillon.river_job (id, args, kind, max_attempts, priority, queue, scheduled_at, state)
-  SELECT r.job_id, jsonb_build_object('receipt', r.id), 'carillon_receipt', 25, r.priority,
-         carillon.lane(r.transport, r.priority), r.due_at,
-         CASE WHEN r.due_at > coalesce(@now, now()) + interval '5 seconds'
+  SELECT a.id, a.args, 'carillon_receipt', 25, a.priority, carillon.lane(a.transport, a.priority), a.due_at,
+         CASE WHEN a.due_at > coalesce(@now, now()) + interval '5 seconds'
               THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
-    FROM r`
+    FROM (SELECT job_id AS id, jsonb_build_object('receipt', r.id) AS args, r.transport, r.priority, r.due_at
+            FROM r WHERE r.job_id IS NOT NULL
+          UNION ALL
+          SELECT nextval('carillon.river_job_id_seq'), jsonb_build_object('permit', p.size), p.transport, p.priority, p.due_at
+            FROM (SELECT b.transport, b.priority, max(b.due_at) AS due_at, count(*) AS size
+                    FROM (SELECT r.transport, r.priority, r.due_at, ceil(extract(epoch FROM r.due_at)) AS second,
+                                 row_number() OVER (PARTITION BY r.transport, ceil(extract(epoch FROM r.due_at))) - 1 AS place
+                            FROM r WHERE r.live AND r.priority = 3) b
+                   GROUP BY b.transport, b.priority, b.second, b.place / 500) p) a`
 
 // sqlLockLease keeps a lease from being reclaimed, but not from being renewed: all leases of a process are renewed by one
 // statement, which must not wait for the one whose transaction takes long.
@@ -85,11 +95,11 @@ r AS (
          CASE WHEN root.send_at > coalesce(@now, now()) THEN 'waiting' ELSE 'pending' END,
          CASE WHEN root.send_at > coalesce(@now, now()) THEN 'delayed' END,
          greatest(root.send_at, coalesce(@now, now())), root.send_at, root.expires_at,
-         nextval('carillon.river_job_id_seq')
+         CASE WHEN root.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM root, unnest(@keys::text[], @recipients::text[], @addresses::text[], @data::jsonb[])
       AS x(key, recipient, address, data)
   ON CONFLICT (root_id, recipient_key) WHERE root_id IS NOT NULL DO NOTHING
-  RETURNING id, transport, priority, due_at, job_id),
+  RETURNING id, transport, priority, due_at, job_id, true AS live),
 j AS (` + sqlInsertJobs + `)
 SELECT (SELECT count(*) FROM root) AS roots,
        (SELECT count(*) FROM (SELECT carillon.wake(array_agg(DISTINCT carillon.lane(transport, priority))) FROM r HAVING count(*) > 0) w) AS woken`

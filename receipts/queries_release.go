@@ -10,10 +10,11 @@ x AS (
 r AS (
   UPDATE carillon.receipts r
      SET state = CASE WHEN x.reason = '' THEN 'pending' ELSE 'waiting' END, reason = nullif(x.reason, ''),
-         lease_token = NULL, job_id = nextval('carillon.river_job_id_seq')
+         lease_token = NULL,
+         job_id = CASE WHEN r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM h, x
    WHERE r.id = x.id AND r.lease_token = h.token AND r.state = 'resolving'
-  RETURNING r.id, r.state, r.transport, r.priority, r.due_at, r.job_id),
+  RETURNING r.id, r.state, r.transport, r.priority, r.due_at, r.job_id, true AS live),
 j AS (` + sqlInsertJobs + `),
 l AS (
   DELETE FROM carillon.leases l

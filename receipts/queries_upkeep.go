@@ -29,16 +29,16 @@ r AS (
          lease_token = NULL,
          finished_at = CASE WHEN o.becomes <> 'waiting' THEN coalesce(@now, now()) END,
          due_at = CASE WHEN o.becomes <> 'waiting' THEN r.due_at ELSE coalesce(@now, now()) END,
-         job_id = CASE WHEN o.becomes = 'waiting' THEN nextval('carillon.river_job_id_seq') END
+         job_id = CASE WHEN o.becomes = 'waiting' AND r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM l, o
    WHERE r.id = o.id AND r.lease_token = l.token AND r.state IN ('resolving', 'sending')
-  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, o.state AS left_state, o.leased_at),
+  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live, o.state AS left_state, o.leased_at),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, detail)
   SELECT id, tries, leased_at, coalesce(@now, now()), 'unknown', 'unknown', 'the worker was lost; its lease expired'
     FROM r WHERE left_state = 'sending'
   ON CONFLICT DO NOTHING),
-j AS (` + sqlInsertJobs + ` WHERE r.state = 'waiting')
+j AS (` + sqlInsertJobs + `)
 SELECT id FROM r`
 
 const sqlReconcile = `
@@ -46,7 +46,7 @@ WITH s AS (
   SELECT r.id FROM carillon.receipts r
     LEFT JOIN carillon.river_job j
       ON j.id = r.job_id AND j.kind = 'carillon_receipt' AND j.args ->> 'receipt' = r.id::text
-   WHERE r.finished_at IS NULL AND r.state IN ('pending', 'waiting')
+   WHERE r.finished_at IS NULL AND r.priority IN (1, 2) AND r.state IN ('pending', 'waiting')
      AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
      AND (j.id IS NULL OR j.state IN ('completed', 'discarded', 'cancelled')
           OR (j.state = 'running' AND j.attempted_at < coalesce(@now, now()) - make_interval(secs => @grace))
@@ -56,9 +56,44 @@ WITH s AS (
 r AS (
   UPDATE carillon.receipts r SET job_id = nextval('carillon.river_job_id_seq')
     FROM s WHERE r.id = s.id
-  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id),
+  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, true AS live),
 j AS (` + sqlInsertJobs + `)
 SELECT id FROM r`
+
+// sqlReconcileBulk looks at each tenant of each transport in turn, and gives a lane a permit if somebody in it has been due
+// for long and no job is about to look: none that will fire in time, and none that was fetched a moment ago.
+const sqlReconcileBulk = `
+WITH RECURSIVE hop AS (
+  (SELECT r.transport, r.tenant FROM carillon.receipts r
+    WHERE r.finished_at IS NULL AND r.priority = 3
+    ORDER BY r.transport, r.tenant LIMIT 1)
+  UNION ALL
+  SELECT n.transport, n.tenant
+    FROM hop, LATERAL (
+      SELECT r.transport, r.tenant FROM carillon.receipts r
+       WHERE r.finished_at IS NULL AND r.priority = 3 AND (r.transport, r.tenant) > (hop.transport, hop.tenant)
+       ORDER BY r.transport, r.tenant LIMIT 1) n),
+late AS (
+  SELECT DISTINCT ON (hop.transport) hop.transport, o.id
+    FROM hop, LATERAL (
+      SELECT r.id FROM carillon.receipts r
+       WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = hop.transport AND r.tenant = hop.tenant
+         AND r.state IN ('pending', 'waiting') AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
+       ORDER BY r.due_at LIMIT 1) o
+   ORDER BY hop.transport, hop.tenant),
+s AS (
+  SELECT late.transport, late.id FROM late
+   WHERE NOT EXISTS (
+     SELECT FROM carillon.river_job j
+      WHERE j.queue = carillon.lane(late.transport, 3::smallint) AND j.kind = 'carillon_receipt' AND j.args ? 'permit'
+        AND (j.state IN ('available', 'scheduled', 'retryable')
+               AND j.scheduled_at <= coalesce(@now, now()) + make_interval(secs => @grace)
+             OR j.state = 'running' AND j.attempted_at >= coalesce(@now, now()) - make_interval(secs => @grace)))),
+j AS (
+  INSERT INTO carillon.river_job (args, kind, max_attempts, priority, queue, scheduled_at, state)
+  SELECT '{"permit": 500}', 'carillon_receipt', 25, 3, carillon.lane(transport, 3::smallint), coalesce(@now, now()), 'available'
+    FROM s)
+SELECT id FROM s`
 
 // sqlLanes hops over River's index from queue to queue, and reads one row of each.
 const sqlLanes = `

@@ -3,6 +3,7 @@ package receipts
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,6 +53,11 @@ func (p *Priority) UnmarshalText(text []byte) error {
 
 // Lane names the queue of a transport and priority. The SQL function carillon.lane says the same.
 func Lane(transport string, p Priority) string { return transport + "_" + p.String() }
+
+// BulkLane returns the transport of a bulk lane, and whether the lane is one.
+func BulkLane(lane string) (transport string, bulk bool) {
+	return strings.CutSuffix(lane, "_"+Bulk.String())
+}
 
 // Event is one occurrence, as stored.
 type Event struct {

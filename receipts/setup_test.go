@@ -251,6 +251,10 @@ SELECT r.id || ' ' || r.state
  WHERE CASE
          WHEN r.finished_at IS NOT NULL THEN r.job_id IS NOT NULL OR r.lease_token IS NOT NULL
          WHEN r.lease_token IS NOT NULL THEN l.token IS NULL
+         WHEN r.priority = 3 THEN r.job_id IS NOT NULL OR NOT EXISTS (
+           SELECT FROM carillon.river_job p
+            WHERE p.queue = carillon.lane(r.transport, r.priority) AND p.args ? 'permit'
+              AND p.state IN ('available', 'scheduled') AND p.scheduled_at < r.due_at + interval '1 second')
          ELSE j.id IS NULL OR j.state NOT IN ('available', 'scheduled')
               OR j.queue <> carillon.lane(r.transport, r.priority) OR j.priority <> r.priority
               OR j.scheduled_at <> r.due_at END`

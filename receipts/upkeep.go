@@ -31,9 +31,16 @@ func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]uuid.UUID, er
 }
 
 // Reconcile sets a new alarm for receipts that have been due for longer than grace and whose job is gone, finished,
-// was fetched by a process that never claimed, or is put off for longer than grace.
+// was fetched by a process that never claimed, or is put off for longer than grace. A bulk lane without a
+// permit gets one, and the oldest receipt of those that it is for stands for all of them.
 func (s *Store) Reconcile(ctx context.Context, db DB, grace time.Duration) ([]uuid.UUID, error) {
-	return collectIDs(ctx, db, "reconcile receipts", sqlReconcile, pgx.StrictNamedArgs{"grace": seconds(grace), "now": s.now()})
+	args := pgx.StrictNamedArgs{"grace": seconds(grace), "now": s.now()}
+	mended, err := collectIDs(ctx, db, "reconcile receipts", sqlReconcile, args)
+	if err != nil {
+		return nil, err
+	}
+	bulk, err := collectIDs(ctx, db, "reconcile bulk lanes", sqlReconcileBulk, args)
+	return append(mended, bulk...), err
 }
 
 // Lanes lists the lanes that have unfinished jobs, whatever becomes of them.

@@ -27,9 +27,11 @@ const (
 	lookAgain = time.Second
 )
 
-// Args are the arguments of a job: the receipt that is due.
+// Args are the arguments of a job: the receipt that is due, or the permit to claim in a bulk lane.
 type Args struct {
-	Receipt uuid.UUID `json:"receipt"`
+	Receipt uuid.UUID `json:"receipt,omitzero"`
+	// Permit is for how many receipts a bulk lane's job was made. Whoever works on it claims until the lane is dry.
+	Permit int `json:"permit,omitempty"`
 }
 
 // Kind names the jobs in River.
@@ -68,6 +70,10 @@ type lane struct {
 	// claiming has something in it while a job claims.
 	claiming chan struct{}
 
+	// fromTenant is whose turn it is in a bulk lane, dry whether the last claim found nothing. Whoever claims owns them.
+	fromTenant string
+	dry        bool
+
 	mu    sync.Mutex
 	wakes []*wake
 }
@@ -105,18 +111,17 @@ func (l *lane) work(ctx context.Context, own *wake) error {
 // pump claims and begins batches.
 func (l *lane) pump(ctx context.Context) error {
 	until := time.Now().Add(pumping)
-	for dry := false; time.Now().Before(until); {
-		if !l.room(ctx) {
-			return nil
-		}
+	l.dry = false
+	for time.Now().Before(until) && l.room(ctx) {
 		claimed, err := l.claim(ctx)
 		if err != nil {
 			return err
 		}
-		if claimed == 0 && (dry || !l.pause(ctx)) {
+		before := l.dry
+		l.dry = claimed == 0
+		if l.dry && (before || !l.pause(ctx)) {
 			return nil
 		}
-		dry = claimed == 0
 	}
 	return nil
 }
@@ -136,11 +141,12 @@ func (l *lane) claim(ctx context.Context) (int, error) {
 		own[i] = w.receipt
 	}
 	batch, err := l.store.Claim(ctx, l.pool, receipts.ClaimParams{
-		Lane: l.name, Own: own, More: max(l.cfg.Batch-len(own), 0), Lease: l.cfg.Lease, Worker: l.cfg.Name,
+		Lane: l.name, Own: own, More: max(l.cfg.Batch-len(own), 0), FromTenant: l.fromTenant, Lease: l.cfg.Lease, Worker: l.cfg.Name,
 	})
 	if err != nil {
 		return 0, err
 	}
+	l.turn(batch)
 	for _, w := range wakes {
 		w.claimed = slices.ContainsFunc(batch.Receipts, func(c receipts.Claimed) bool { return c.ID == w.receipt })
 	}
@@ -148,6 +154,17 @@ func (l *lane) claim(ctx context.Context) (int, error) {
 		l.begin(ctx, batch)
 	}
 	return len(batch.Receipts), nil
+}
+
+// turn notes with whom the next claim begins: where a full batch ended, or with the first.
+func (l *lane) turn(batch *receipts.Batch) {
+	l.fromTenant = ""
+	if len(batch.Receipts) < l.cfg.Batch {
+		return
+	}
+	for _, r := range batch.Receipts {
+		l.fromTenant = max(l.fromTenant, r.Tenant)
+	}
 }
 
 // begin sets a batch going. It outlives the job that claimed it; Run waits for it.
@@ -198,12 +215,29 @@ func (l *lane) account(ctx context.Context, own *wake) error {
 	if own.claimed {
 		return nil
 	}
+	if _, bulk := receipts.BulkLane(l.name); bulk {
+		return l.renewPermit(ctx)
+	}
 	stranded, err := l.store.Stranded(ctx, l.pool, own.receipt, own.job)
 	switch {
 	case err == nil && !stranded:
 		return nil
 	case l.stopped():
 		return river.JobSnooze(0) // For another process.
+	}
+	return river.JobSnooze(lookAgain)
+}
+
+// renewPermit has a permit fire again while something is due in the lane.
+func (l *lane) renewPermit(ctx context.Context) error {
+	tenant, owed, err := l.store.Owed(ctx, l.pool, l.name)
+	switch {
+	case err == nil && !owed:
+		return nil
+	case err == nil && l.dry:
+		l.fromTenant = tenant // The turn did not reach them, or they were locked.
+	case err == nil:
+		return river.JobSnooze(0)
 	}
 	return river.JobSnooze(lookAgain)
 }

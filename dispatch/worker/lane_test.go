@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/dispatch/worker"
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/inapp"
@@ -216,4 +217,50 @@ func TestAWorkerOutlivesItsConnections(t *testing.T) {
 	lines := bytes.Count(log.text.Bytes(), []byte("level=")) - bytes.Count(log.text.Bytes(), []byte("reclaimed")) -
 		bytes.Count(log.text.Bytes(), []byte("fenced off")) - bytes.Count(log.text.Bytes(), []byte("lease was lost"))
 	require.LessOrEqual(t, float64(lines), time.Since(began).Seconds()+2, log.text.String())
+}
+
+// runBulk emits n bulk events for a tenant.
+func runBulk(t *testing.T, pool *pgxpool.Pool, h *dispatch.Handle[order], tenant string, n int) {
+	t.Helper()
+	for range n {
+		_, err := h.Run(t.Context(), pool, create, func(pgx.Tx) (order, error) {
+			return order{ID: "b", UserID: "ann"}, nil
+		}, &dispatch.EmitOpts{Priority: dispatch.Bulk, Tenant: tenant})
+		require.NoError(t, err)
+	}
+}
+
+func TestBulkIsDeliveredByPermits(t *testing.T) {
+	t.Parallel()
+	pool, d, h := setup(t)
+	for _, tenant := range []string{"", "a", "b"} {
+		require.NoError(t, people.Set(t.Context(), pool, tenant, people.Person{ID: "ann", Name: "Ann", Email: "ann@example.com"}))
+		runBulk(t, pool, h, tenant, 100)
+	}
+	fake := transporttest.NewFake(transports.Email, nil)
+	cfg := &worker.Config{Transports: []transports.Transport{fake, inapp.New()}, Batch: 50}
+	start(t, pool, d, cfg)
+	start(t, pool, d, cfg)
+	require.Equal(t, map[string]int{"email sent(accepted)": 300, "in_app sent(accepted)": 300}, settled(t, pool, 600))
+	require.Len(t, fake.Tried(), 300, "each was sent once")
+	require.Eventually(t, func() bool {
+		return count(t, pool, `SELECT count(*) FROM carillon.river_job WHERE state NOT IN ('completed', 'cancelled', 'discarded')`) == 0
+	}, 10*time.Second, 20*time.Millisecond, "permits end when their lane is dry")
+}
+
+func TestALockedBulkReceiptIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	pool, d, h := setup(t)
+	runBulk(t, pool, h, "", 2)
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT FROM carillon.receipts WHERE transport = 'email' ORDER BY id LIMIT 1 FOR UPDATE`)
+	require.NoError(t, err)
+	start(t, pool, d, &worker.Config{Transports: []transports.Transport{transporttest.NewFake(transports.Email, nil), inapp.New()}})
+	require.Eventually(t, func() bool {
+		return count(t, pool, `SELECT count(*) FROM carillon.receipts WHERE state = 'sent'`) == 3 &&
+			count(t, pool, `SELECT count(*) FROM carillon.river_job WHERE queue = 'email_bulk' AND metadata ? 'snoozes'`) > 0
+	}, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.Equal(t, 2, settled(t, pool, 4)["email sent(accepted)"])
 }

@@ -80,7 +80,9 @@ CREATE TABLE carillon.receipts (
 ) WITH (fillfactor = 60);
 CREATE INDEX receipts_event ON carillon.receipts (event_id);
 CREATE UNIQUE INDEX receipts_child ON carillon.receipts (root_id, recipient_key) WHERE root_id IS NOT NULL;
-CREATE INDEX receipts_live ON carillon.receipts (due_at) WHERE finished_at IS NULL;
+CREATE INDEX receipts_live ON carillon.receipts (priority, due_at) WHERE finished_at IS NULL;
+-- Bulk is claimed straight from here, a share for each tenant. Rows of other priorities are not in it.
+CREATE INDEX receipts_bulk ON carillon.receipts (transport, tenant, due_at) WHERE finished_at IS NULL AND priority = 3;
 
 -- One row per claimed batch: the fence of its results, and the lock that orders record, expansion and reclaim.
 CREATE TABLE carillon.leases (

@@ -137,7 +137,7 @@ BEGIN
            greatest(ev.at, now()) AS due,
            c.delay, c.expires_after,
            carillon.uuid7() AS id,
-           nextval('carillon.river_job_id_seq') AS job_id
+           nextval('carillon.river_job_id_seq') AS alarm_id
       FROM ev CROSS JOIN jsonb_to_recordset(emit_event.channels) AS c(
         channel text, transport text, audience text, priority smallint,
         delay double precision, expires_after double precision)),
@@ -148,11 +148,12 @@ BEGIN
            CASE WHEN delay > 0 THEN due + make_interval(secs => delay) END,
            CASE WHEN expires_after > 0
                 THEN due + make_interval(secs => coalesce(delay, 0) + expires_after) END,
-           job_id
+           CASE WHEN priority < 3 THEN alarm_id END
       FROM ch),
   jb AS (
     INSERT INTO carillon.river_job (id, args, kind, max_attempts, priority, queue, scheduled_at, state)
-    SELECT job_id, jsonb_build_object('receipt', id), 'carillon_receipt', 25, priority,
+    -- A job of a bulk lane is a permit to claim there, and belongs to no receipt.
+    SELECT alarm_id, CASE WHEN priority < 3 THEN jsonb_build_object('receipt', id) ELSE '{"permit": 1}' END, 'carillon_receipt', 25, priority,
            carillon.lane(transport, priority), due,
            CASE WHEN due > now() THEN 'scheduled' ELSE 'available' END::carillon.river_job_state
       FROM ch),

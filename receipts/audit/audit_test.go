@@ -42,6 +42,19 @@ var corruptions = []struct{ check, name, sql string }{
 	{"I3", "JobOfAnotherReceipt", `
 		WITH r AS (UPDATE carillon.receipts SET due_at = now() - interval '2 minutes' WHERE reason = 'delayed' RETURNING job_id)
 		UPDATE carillon.river_job j SET state = 'available', scheduled_at = now(), args = '{"receipt": "?"}' FROM r WHERE j.id = r.job_id`},
+	{"I3", "NoPermitForBulk", `
+		UPDATE carillon.receipts SET priority = 3, due_at = now() - interval '2 minutes', job_id = NULL WHERE reason = 'delayed'`},
+	{"I3", "PermitOfAnotherLane", `
+		UPDATE carillon.receipts SET priority = 3, due_at = now() - interval '2 minutes', job_id = NULL WHERE reason = 'delayed';
+		INSERT INTO carillon.river_job (args, kind, max_attempts, queue) VALUES ('{"permit": 1}', 'carillon_receipt', 25, 'sms_bulk')`},
+	{"I3", "PermitPutOff", `
+		UPDATE carillon.receipts SET priority = 3, due_at = now() - interval '2 minutes', job_id = NULL WHERE reason = 'delayed';
+		INSERT INTO carillon.river_job (args, kind, max_attempts, queue, state, scheduled_at)
+		VALUES ('{"permit": 1}', 'carillon_receipt', 25, 'email_bulk', 'scheduled', now() + interval '2 minutes')`},
+	{"I3", "PermitFetchedByTheDead", `
+		UPDATE carillon.receipts SET priority = 3, due_at = now() - interval '9 minutes', job_id = NULL WHERE reason = 'delayed';
+		INSERT INTO carillon.river_job (args, kind, max_attempts, queue, state, attempted_at)
+		VALUES ('{"permit": 1}', 'carillon_receipt', 25, 'email_bulk', 'running', now() - interval '9 minutes')`},
 	{"I3", "LeaseGone", `DELETE FROM carillon.leases`},
 	{"I3", "LeaseLongOver", `UPDATE carillon.leases SET until = now() - interval '2 minutes'`},
 	{"I4", "NoChildren", `UPDATE carillon.receipts SET state = 'expanded', reason = 'fan_out' WHERE state = 'skipped' AND reason = 'no_recipients'`},

@@ -31,7 +31,8 @@ SELECT c.id::text
  WHERE c.root_id IS NOT NULL
    AND (r.id IS NULL OR r.root_id IS NOT NULL OR r.event_id <> c.event_id OR r.channel <> c.channel)` + sqlTail
 
-// sqlStuck wants what reclaim and reconcile look after, each with the grace on top. receipts_live serves it.
+// sqlStuck wants what reclaim and reconcile look after, each with the grace on top. receipts_live serves it. What waits in
+// a bulk lane is looked after by any permit there.
 const sqlStuck = sqlHead + `
 SELECT r.id::text AS id
   FROM carillon.receipts r
@@ -43,14 +44,27 @@ UNION ALL
 SELECT r.id::text
   FROM carillon.receipts r LEFT JOIN carillon.river_job j
     ON j.id = r.job_id AND j.kind = 'carillon_receipt' AND j.args ->> 'receipt' = r.id::text
- WHERE r.finished_at IS NULL AND r.lease_token IS NULL
+ WHERE r.finished_at IS NULL AND r.priority IN (1, 2) AND r.lease_token IS NULL
    AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
    AND (j.id IS NULL
         OR CASE WHEN j.state IN ('available', 'scheduled', 'retryable')
                 THEN j.scheduled_at > coalesce(@now, now()) + make_interval(secs => @grace)
                 WHEN j.state = 'running'
                 THEN j.attempted_at < coalesce(@now, now()) - make_interval(secs => @grace)
-                ELSE true END)` + sqlTail
+                ELSE true END)
+UNION ALL
+SELECT r.id::text
+  FROM carillon.receipts r
+ WHERE r.finished_at IS NULL AND r.priority = 3 AND r.lease_token IS NULL
+   AND r.due_at < coalesce(@now, now()) - make_interval(secs => @grace)
+   AND carillon.lane(r.transport, r.priority) NOT IN (
+     SELECT j.queue FROM carillon.river_job j
+      WHERE j.kind = 'carillon_receipt' AND j.args ? 'permit'
+        AND CASE WHEN j.state IN ('available', 'scheduled', 'retryable')
+                 THEN j.scheduled_at <= coalesce(@now, now()) + make_interval(secs => @grace)
+                 WHEN j.state = 'running'
+                 THEN j.attempted_at >= coalesce(@now, now()) - make_interval(secs => @grace)
+                 ELSE false END)` + sqlTail
 
 // sqlChildless looks for the child at which the cursor stopped: chunks commit in order, so that with the last child all
 // are there. It reads the receipts whole, and receipts_child for each expanded one.

@@ -38,6 +38,7 @@ const sqlLostJobs = `
 SELECT count(*)
   FROM carillon.river_job j
  WHERE j.kind = 'carillon_receipt' AND j.state IN ('available', 'pending', 'retryable', 'scheduled')
+   AND NOT j.args ? 'permit'
    AND NOT EXISTS (
      SELECT FROM carillon.receipts r
       WHERE r.id = CASE WHEN j.args ->> 'receipt' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
