@@ -81,10 +81,10 @@ WITH o AS MATERIALIZED (
      FOR UPDATE SKIP LOCKED),
 r AS (
   UPDATE carillon.receipts r
-     SET due_at = r.expires_at, job_id = nextval('carillon.river_job_id_seq')
+     SET due_at = r.expires_at, job_id = CASE WHEN r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM o
    WHERE r.id = o.id AND r.state IN ('pending', 'waiting')
-  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, o.job_id AS left_job),` + dropAlarms + `
+  RETURNING r.id, r.transport, r.priority, r.due_at, r.job_id, true AS live, o.job_id AS left_job),` + dropAlarms + `
 j AS (` + sqlInsertJobs + `)
 SELECT id FROM r`
 
@@ -110,11 +110,11 @@ r AS (
          e.due, CASE WHEN c.delay > 0 THEN e.due + make_interval(secs => c.delay) END,
          CASE WHEN c.expires_after > 0
               THEN e.due + make_interval(secs => coalesce(c.delay, 0) + c.expires_after) END,
-         nextval('carillon.river_job_id_seq')
+         CASE WHEN coalesce(e.urgency, c.priority, 2::smallint) < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM e CROSS JOIN jsonb_to_recordset(e.channels) AS c(
       channel text, transport text, audience text, priority smallint, delay float8, expires_after float8)
    WHERE NOT EXISTS (SELECT FROM carillon.receipts x
                       WHERE x.event_id = e.id AND x.root_id IS NULL AND x.channel = c.channel)
-  RETURNING id, transport, priority, due_at, job_id),
+  RETURNING id, transport, priority, due_at, job_id, true AS live),
 j AS (` + sqlInsertJobs + `)
 SELECT id FROM r`
