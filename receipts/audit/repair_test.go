@@ -148,7 +148,8 @@ func TestARepairInventsNothing(t *testing.T) {
 		"JobGone": true, "JobFinished": true, "JobPutOff": true, "JobFetchedByTheDead": true, "JobOfAnotherReceipt": true,
 		"LeaseGone": true, "LeaseLongOver": true, "JobOfTheFinished": true, "LeaseOfTheFinished": true,
 		"FinishedWithoutATime": true, "LeaseOfOthers": true, "LeaseOfNobody": true, "LeaseNeverReclaimed": true,
-		"DeadlinePassed": true, "RootGone": true,
+		"DeadlinePassed": true, "RootGone": true, "NoPermitForBulk": true, "PermitOfAnotherLane": true, "PermitPutOff": true,
+		"PermitFetchedByTheDead": true,
 	}
 	for _, c := range corruptions {
 		t.Run(c.check+c.name, func(t *testing.T) { // not parallel: each is rolled back in the one database
