@@ -307,3 +307,35 @@ func TestALeaseThatIsTakenAwayEndsItsSends(t *testing.T) {
 		JOIN carillon.receipts r ON r.id = a.receipt_id WHERE r.transport = 'email'`).Scan(&outcomes))
 	require.Equal(t, []string{"unknown", "accepted"}, outcomes, "the zombie's answer was fenced off")
 }
+
+// A lease is renewed for as long as its sends take.
+func TestASendThatTakesLongerThanItsLeaseIsSentOnce(t *testing.T) {
+	t.Parallel()
+	pool, d, h := setup(t)
+	begun, finish := make(chan struct{}, 10), make(chan struct{})
+	email := transporttest.NewFake(transports.Email, &transporttest.FakeConfig{
+		SendFunc: func(ctx context.Context, _ transports.Message) (transports.Result, error) {
+			begun <- struct{}{}
+			select {
+			case <-finish:
+				return transports.Result{}, nil
+			case <-ctx.Done():
+				return transports.Result{}, ctx.Err()
+			}
+		},
+	})
+	start(t, pool, d, &worker.Config{Transports: []transports.Transport{email, inapp.New()}, Lease: 4500 * time.Millisecond})
+	require.NoError(t, run(t.Context(), pool, h, 1))
+	<-begun
+	// Without a renewal the send would be cut two seconds before the lease ends.
+	require.Eventually(t, func() bool {
+		var outlived bool
+		err := pool.QueryRow(t.Context(), `
+			SELECT count(*) > 0 FROM carillon.receipts r JOIN carillon.leases l ON l.token = r.lease_token
+			 WHERE r.transport = 'email' AND now() > l.created_at + interval '3 seconds'`).Scan(&outlived)
+		return err == nil && outlived
+	}, 10*time.Second, 20*time.Millisecond, "the send was cut")
+	close(finish)
+	require.Equal(t, 1, settled(t, pool, 2)["email sent(accepted)"])
+	require.Len(t, email.Tried(), 1)
+}

@@ -245,6 +245,7 @@ func TestOddServers(t *testing.T) {
 		"AcceptedBy251":         {map[string]string{"end": "251 2.1.5 forwarded"}, transports.OK, "251 2.1.5"},
 		"AcceptedInManyLines":   {map[string]string{"end": "250-2.0.0 a\n250 2.0.0 b"}, transports.OK, "250 2.0.0"},
 		"ResetRefused":          {map[string]string{"RSET": ""}, transports.OK, "250"},
+		"QuitRefused":           {map[string]string{"QUIT": "500 5.5.1 no"}, transports.OK, "250"},
 		"RcptBy251":             {map[string]string{"RCPT": "251 will forward"}, transports.OK, "250"},
 		"HelloRefused":          {map[string]string{"EHLO": "550 5.7.1 no", "HELO": "550 no"}, transports.Transient, ""},
 		"HelloBusy":             {map[string]string{"EHLO": "421 4.7.0 later", "HELO": ""}, transports.Rate, ""},
