@@ -95,6 +95,11 @@ fault: ## kill, cut and restart under load; FULL=1 SEEDS=3 for all rows and the 
 		$(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS))
 	$(if $(FULL),$(if $(ROW),,go test ./internal/docs -run Faults -update))
 
+.PHONY: mutants
+mutants: ## apply each bug of internal/mutants to a copy, and see the test that it names fail; NAMES="never_renew" for some
+	$(call say,mutants)
+	$(PGRUN) -- go run ./internal/mutants $(NAMES)
+
 .PHONY: bench
 bench: ## measure throughput and latency on a Postgres that really writes to disk
 	go run ./bench

@@ -58,6 +58,7 @@ var layers = map[string][]string{
 	"internal/egress":      nil,
 	"internal/failpoint":   nil,
 	"internal/model":       {"receipts", "transports"},
+	"internal/mutants":     nil,
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},
 	"internal/smtpsink":    nil,
