@@ -25,7 +25,10 @@ type delivery struct {
 	rest []*item
 	// slots is how many senders are in hand for the first of them, flying how many sends are under way.
 	slots, flying int
-	done          chan *item
+	// owed is how many senders are kept by sends that have ended and are not recorded: what a dying process sends again
+	// is never more than its senders.
+	owed int
+	done chan *item
 	// quiet is until when results wait after they could not be written, and nothing new begins.
 	quiet time.Time
 	pause time.Duration
@@ -64,7 +67,9 @@ func (r *run) deliver(ctx context.Context) error {
 	if len(d.rest) > 0 {
 		d.send(ctx)
 	}
-	if err := d.finish(ctx); err != nil {
+	err := d.finish(ctx)
+	d.settle()
+	if err != nil {
 		return err
 	}
 	return d.err
@@ -96,8 +101,10 @@ func (d *delivery) send(ctx context.Context) {
 		case <-gather.C:
 			d.begin(ctx)
 		case it := <-d.done:
-			d.flying--
-			d.add(it)
+			d.land(it)
+			if d.wanted() {
+				d.write(ctx)
+			}
 		case <-tick.C:
 			d.write(ctx)
 		case <-stop:
@@ -141,13 +148,37 @@ func (d *delivery) begin(ctx context.Context) {
 	d.flying += len(bound)
 	for _, it := range bound {
 		go func() {
-			defer func() {
-				d.free(1)
-				d.done <- it
-			}()
+			defer func() { d.done <- it }()
 			d.run.send(ctx, it)
 		}()
 	}
+}
+
+// land takes the result of a send, and those of others that have ended.
+func (d *delivery) land(it *item) {
+	for {
+		d.flying--
+		d.owed++
+		d.add(it)
+		select {
+		case it = <-d.done:
+		default:
+			return
+		}
+	}
+}
+
+// wanted tells that results should be recorded at once: others wait for the senders that they keep. The last ones of the
+// batch are recorded with its end.
+func (d *delivery) wanted() bool {
+	all := cap(d.Pipeline.slots)
+	return len(d.rest)+d.flying > 0 && len(d.Pipeline.slots) == all && d.owed >= all/4
+}
+
+// settle returns the senders whose results are recorded, or that nobody waits for any more.
+func (d *delivery) settle() {
+	d.free(d.owed)
+	d.owed = 0
 }
 
 // free returns senders.
@@ -170,6 +201,7 @@ func (d *delivery) write(ctx context.Context) {
 		return
 	}
 	d.quiet, d.pause = time.Time{}, 0
+	d.settle()
 }
 
 // giveBack returns what has not begun, at no cost, to whoever is free.

@@ -54,3 +54,9 @@ const sqlSumAttempts = `SELECT coalesce(sum(attempts), 0) FROM carillon.receipts
 const sqlCountOutcome = `SELECT count(*) FROM carillon.attempts WHERE outcome = $1`
 
 const sqlCountOrders = `SELECT count(*) FROM app.orders WHERE id LIKE $1`
+
+const sqlTerminateSessions = `
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1`
+
+const sqlTerminateListeners = `
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1 AND query ILIKE '%listen%'`

@@ -3,7 +3,7 @@ package main
 // rows lists the matrix in the order of its numbers.
 func rows() []*row {
 	var all []*row
-	for _, some := range [][]*row{deathRows(), crowdRows(), answerRows()} {
+	for _, some := range [][]*row{deathRows(), crowdRows(), postgresRows(), answerRows()} {
 		all = append(all, some...)
 	}
 	return all

@@ -97,8 +97,12 @@ func (c *container) stop(ctx context.Context) error {
 	return errors.Join(err, c.watchdog.dismiss())
 }
 
-func (c *container) kill(ctx context.Context) error {
-	_, err := c.docker(ctx, "kill", c.name)
+func (c *container) end(ctx context.Context, how Ending) error {
+	signal := map[Ending]string{Immediate: "QUIT", Fast: "INT", Abrupt: "KILL"}[how]
+	if _, err := c.docker(ctx, "kill", "--signal", signal, c.name); err != nil {
+		return err
+	}
+	_, err := c.docker(ctx, "wait", c.name)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -131,7 +132,7 @@ func (p *process) launch(ctx context.Context) error {
 	}
 	p.postgres = started
 	if err := p.awaitReady(ctx); err != nil {
-		return errors.Join(err, p.end(context.WithoutCancel(ctx)))
+		return errors.Join(err, p.end(context.WithoutCancel(ctx), Immediate))
 	}
 	return nil
 }
@@ -153,12 +154,12 @@ func (p *process) awaitReady(ctx context.Context) error {
 
 func (p *process) logPath() string { return filepath.Join(p.dir.path, "postgres.log") }
 
-// end stops the program at once, without saving anything, and waits for it. Postgres ends its own children first.
-func (p *process) end(ctx context.Context) error {
+// end stops the program and waits for it. Unless it is killed, Postgres ends its own children first.
+func (p *process) end(ctx context.Context, how Ending) error {
 	if p.postgres == nil {
 		return nil
 	}
-	err := p.signal(syscall.SIGQUIT)
+	err := p.signal(map[Ending]os.Signal{Immediate: syscall.SIGQUIT, Fast: syscall.SIGINT, Abrupt: syscall.SIGKILL}[how])
 	if err == nil {
 		patience, cancel := context.WithTimeout(ctx, 15*time.Second)
 		defer cancel()
@@ -184,16 +185,27 @@ func (p *process) signal(signal os.Signal) error {
 }
 
 func (p *process) stop(ctx context.Context) error {
-	return errors.Join(p.end(ctx), p.watchdog.dismiss(), p.dir.remove())
+	return errors.Join(p.end(ctx, Immediate), p.watchdog.dismiss(), p.dir.remove())
 }
 
-func (p *process) kill(ctx context.Context) error { return p.end(ctx) }
-
+// restart is patient: the children of a server that was killed hold its memory until they notice.
 func (p *process) restart(ctx context.Context) error {
 	if !p.postgres.ended() {
 		return errors.New("it still runs")
 	}
-	return p.launch(ctx)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		err := p.launch(ctx)
+		if err == nil || !strings.Contains(err.Error(), "still in use") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pollInterval):
+		}
+	}
 }
 
 // freePort finds a port on the loopback interface that nobody uses.

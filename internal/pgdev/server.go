@@ -24,8 +24,8 @@ type Server struct {
 type backend interface {
 	// stop ends the server and removes all that it left. It is called once.
 	stop(ctx context.Context) error
-	// kill ends the server like a crash would; its data stays.
-	kill(ctx context.Context) error
+	// end ends the server; its data stays.
+	end(ctx context.Context, how Ending) error
 	// restart starts a killed server on the same port, and returns when it answers.
 	restart(ctx context.Context) error
 }
@@ -107,13 +107,28 @@ func (s *Server) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the server as a crash would: connections break, nothing is flushed. It returns when all its processes are
-// gone. It fails if the server was stopped.
-func (s *Server) Kill(ctx context.Context) error {
-	return s.act("kill", func(b backend) error { return b.kill(ctx) })
+// Ending is a way to end a server whose data stays.
+type Ending int
+
+// The endings.
+const (
+	// Immediate ends the server as a crash would: connections break, nothing is flushed.
+	Immediate Ending = iota
+	// Fast rolls open transactions back, says goodbye to its clients, and flushes.
+	Fast
+	// Abrupt kills the first process of the server outright. Its children notice by themselves.
+	Abrupt
+)
+
+// Kill is [Server.End] with [Immediate].
+func (s *Server) Kill(ctx context.Context) error { return s.End(ctx, Immediate) }
+
+// End ends the server, and returns when its first process is gone. It fails if the server was stopped.
+func (s *Server) End(ctx context.Context, how Ending) error {
+	return s.act("end", func(b backend) error { return b.end(ctx, how) })
 }
 
-// Restart starts the server again after [Server.Kill], with its data and under the same DSN, and returns when it
+// Restart starts the server again after [Server.End], with its data and under the same DSN, and returns when it
 // answers. It fails if the server was stopped, still runs, or lost its port to somebody else.
 func (s *Server) Restart(ctx context.Context) error {
 	return s.act("restart", func(b backend) error { return b.restart(ctx) })

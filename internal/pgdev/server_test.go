@@ -167,12 +167,15 @@ func TestKilledServerRestartsWithItsData(t *testing.T) {
 	require.NoError(t, err)
 
 	require.ErrorContains(t, server.Restart(t.Context()), "it still runs")
-	require.NoError(t, server.Kill(t.Context()))
-	require.Error(t, conn.Ping(t.Context()))
-	require.NoError(t, server.Restart(t.Context()))
-	var rows int
-	require.NoError(t, connect(t, server.DSN()).QueryRow(t.Context(), "SELECT count(*) FROM kept").Scan(&rows))
-	require.Zero(t, rows)
+	for _, how := range []pgdev.Ending{pgdev.Immediate, pgdev.Fast, pgdev.Abrupt} {
+		require.NoError(t, server.End(t.Context(), how))
+		require.NoError(t, server.Restart(t.Context()))
+		require.Error(t, conn.Ping(t.Context()))
+		conn = connect(t, server.DSN())
+		var rows int
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM kept").Scan(&rows))
+		require.Zero(t, rows)
+	}
 }
 
 func TestFailedStartTellsWhyAndLeavesNothing(t *testing.T) {

@@ -24,8 +24,10 @@ type Faults struct {
 	Delay time.Duration
 	// Rate is how many bytes a second pass in each direction of a connection; 0 is no limit.
 	Rate int
-	// CutOn closes a connection when the client sends this text. The server gets the text first; what it answers is lost.
-	CutOn string
+	// CutOn closes a connection when the client sends this text. The server gets the text, and what it answers is lost;
+	// with CutBefore the server does not even get the text.
+	CutOn     string
+	CutBefore bool
 }
 
 // Proxy forwards connections to one address. It is safe for concurrent use.
@@ -164,6 +166,9 @@ func (p *Proxy) pass(to, from net.Conn, data []byte, request bool) bool {
 		p.mu.Lock()
 		p.cuts++
 		p.mu.Unlock()
+	}
+	if cut && f.CutBefore {
+		return false
 	}
 	if f.Rate <= 0 {
 		_, err := to.Write(data)

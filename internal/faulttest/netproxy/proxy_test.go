@@ -155,4 +155,11 @@ func TestCutOnDeliversTheTextAndNoAnswer(t *testing.T) {
 	require.Empty(t, answer)
 	require.Eventually(t, func() bool { return e.heard("commit") }, 5*time.Second, time.Millisecond)
 	require.Equal(t, 1, p.Cuts())
+	p.Set(netproxy.Faults{CutOn: "rollback", CutBefore: true})
+	_, err = ask(dial(t, p), "rollback", 5*time.Second)
+	require.Error(t, err)
+	p.Set(netproxy.Faults{})
+	_, err = ask(dial(t, p), "later", 5*time.Second)
+	require.NoError(t, err)
+	require.False(t, e.heard("rollback"))
 }
