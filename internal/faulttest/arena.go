@@ -39,8 +39,10 @@ type arena struct {
 	workers   []*process
 	cleanup   []func()
 
-	ledger  *ledger
+	ledger *ledger
+	// spared are reasons for which a receipt may end unsent; ignore begins the ids of orders that are not judged.
 	spared  []string
+	ignore  string
 	outcome outcome
 	// unrecorded and concurrency bound the duplicates.
 	unrecorded, concurrency int

@@ -168,14 +168,11 @@ func emitProcess(ctx context.Context, args []string) (err error) {
 	flags.StringVar(&e.prefix, "prefix", "o", "begins the ids")
 	flags.IntVar(&e.n, "n", 1, "how many")
 	flags.IntVar(&e.writers, "writers", 1, "connections")
-	key := flags.String("key", "", "one idempotency key for all")
+	same := flags.String("same", "", "emit this one order n times at once, under one key")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	e.action = dispatch.Action(*action)
-	if *key != "" {
-		e.opts = &dispatch.EmitOpts{IdempotencyKey: *key}
-	}
 	l := newLedger()
 	if l.file, err = os.Create(*path); err != nil {
 		return err
@@ -186,5 +183,9 @@ func emitProcess(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer pool.Close()
+	if *same != "" {
+		e.prefix = *same
+		return e.emitSame(ctx, pool, func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) })
+	}
 	return e.emit(ctx, pool, l)
 }

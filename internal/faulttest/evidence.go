@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,10 +106,21 @@ func (a *arena) judge(ctx context.Context) error {
 			return err
 		}
 	}
+	if a.ignore != "" {
+		a.leaveOut(e)
+	}
 	v := judge.Judge(e)
 	v.Findings = append(a.outcome.Findings, v.Findings...)
 	a.outcome.Verdict = *v
 	return nil
+}
+
+// leaveOut takes the orders out that are only there to be in the way.
+func (a *arena) leaveOut(e *judge.Evidence) {
+	e.Orders = slices.DeleteFunc(e.Orders, func(o judge.Order) bool { return strings.HasPrefix(o.ID, a.ignore) })
+	e.Receipts = slices.DeleteFunc(e.Receipts, func(r judge.Receipt) bool { return strings.HasPrefix(r.Order, a.ignore) })
+	e.Messages = slices.DeleteFunc(e.Messages, func(m judge.Message) bool { return strings.Contains(m.About, a.ignore) })
+	maps.DeleteFunc(e.Events, func(order string, _ int) bool { return strings.HasPrefix(order, a.ignore) })
 }
 
 func (a *arena) readOrders(ctx context.Context, e *judge.Evidence) error {

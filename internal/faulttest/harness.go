@@ -26,7 +26,7 @@ type row struct {
 	// alone rows load the machine, so that nothing may run beside them when they run in full size.
 	alone bool
 	// absent tells why the row cannot run on this machine, or "".
-	absent func() string
+	absent func(context.Context) string
 	// postgres are settings of the row's database; people is how many there are, 100 if it is 0; mail are arguments of
 	// its mail server.
 	postgres map[string]string
@@ -150,7 +150,7 @@ func (h *harness) runAll(ctx context.Context, chosen []*row, out io.Writer) erro
 func (h *harness) runRow(ctx context.Context, r *row) *result {
 	total := newResult(r, h.options.full)
 	if r.absent != nil {
-		if why := r.absent(); why != "" {
+		if why := r.absent(ctx); why != "" {
 			total.Verdict, total.Why = notRun, why
 			h.say("%s not run: %s", r.id, why)
 			return total

@@ -60,3 +60,45 @@ SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_
 
 const sqlTerminateListeners = `
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1 AND query ILIKE '%listen%'`
+
+const sqlUpsertOrder = `INSERT INTO app.orders (id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+
+// sqlCreateTraps are tables that transactions of the application stumble over.
+const sqlCreateTraps = `
+CREATE TABLE app.traps (id integer PRIMARY KEY, touched integer NOT NULL DEFAULT 0);
+INSERT INTO app.traps (id) VALUES (1), (2);
+CREATE TABLE app.dangling (trap integer REFERENCES app.traps DEFERRABLE INITIALLY DEFERRED);`
+
+const sqlTouchTrap = `UPDATE app.traps SET touched = touched + 1 WHERE id = $1`
+
+const sqlInsertDangling = `INSERT INTO app.dangling (trap) VALUES (3)`
+
+const sqlNeverDetect = `SET LOCAL deadlock_timeout = '1min'`
+
+const sqlCountLeaders = `SELECT count(*) FROM carillon.river_leader`
+
+// sqlLatestSend is by how much the last of the receipts was late whose worker was not lost.
+const sqlLatestSend = `
+SELECT coalesce(max(extract(epoch FROM r.finished_at - r.due_at)), 0)::float8
+  FROM carillon.receipts r
+ WHERE r.state = 'sent'
+   AND NOT EXISTS (SELECT FROM carillon.attempts a WHERE a.receipt_id = r.id AND a.outcome = 'unknown')`
+
+const sqlCountPoisoned = `SELECT count(*) FROM carillon.receipts WHERE state = 'failed' AND reason = 'poison'`
+
+const sqlCountUrgent = `SELECT count(*) FROM carillon.receipts WHERE priority = 1 AND finished_at IS NULL`
+
+// sqlSelectDelays is from an emit's transaction to the beginning of its send.
+const sqlSelectDelays = `
+SELECT extract(epoch FROM a.started_at - r.created_at)::float8
+  FROM carillon.receipts r JOIN carillon.attempts a ON a.receipt_id = r.id AND a.n = 1
+ WHERE r.priority = 1 AND r.created_at >= $1`
+
+// sqlSelectEnd is how the receipt of an order ended, after how many tries, and what the first of them was.
+const sqlSelectEnd = `
+SELECT r.state || coalesce('(' || r.reason || ')', ''), r.tries,
+       coalesce((SELECT a.class FROM carillon.attempts a WHERE a.receipt_id = r.id ORDER BY a.n LIMIT 1), '')
+  FROM carillon.receipts r JOIN carillon.events e ON e.id = r.event_id
+ WHERE e.resource_id = $1`
+
+const sqlSelectFailed = `SELECT id::text FROM carillon.receipts WHERE state = 'failed'`
