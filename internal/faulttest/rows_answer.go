@@ -11,7 +11,7 @@ import (
 func answerRows() []*row {
 	return []*row{
 		{
-			id: "F-43", what: "the server accepts and then refuses RSET or QUIT, or cuts the connection", short: true,
+			id: "F-43", what: "the server accepts and then refuses RSET or QUIT, or cuts the connection",
 			size: fixed("300 mails"), run: badFarewell,
 		},
 		{

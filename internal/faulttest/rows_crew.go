@@ -70,6 +70,10 @@ func killLeader(ctx context.Context, a *arena) error {
 	if err := a.died(ctx, "leader", senders); err != nil {
 		return err
 	}
+	// What the dead worker had must be tried within the time, and then not be put off again.
+	if err := a.mail.play(); err != nil {
+		return err
+	}
 	if err := a.settle(ctx, 2*time.Minute); err != nil {
 		return err
 	}
