@@ -57,7 +57,7 @@ func TestEverythingOfTheEventIsStored(t *testing.T) {
 		Tenant: "acme", Actor: "user:1", IdempotencyKey: "k1", At: at, Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	})
 	require.JSONEq(t, `{
-		"tenant": "acme", "name": "orders.created", "resource_type": "orders", "resource_id": "A7", "actor": "user:1",
+		"tenant": "acme", "name": "orders.created", "resource_type": "orders", "resource_id": "A7", "actor": "user:1", "channels": 3,
 		"data": {"id": "A7", "user_id": "ann", "note": "ü <&> \u2028 \\u0000"}, "idempotency_key": "k1",
 		"at": "2031-02-03T03:05:06.789123+00:00", "trace": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`,
 		read[string](b, "SELECT (to_jsonb(e) - '{id,created_at}'::text[])::text FROM carillon.events e WHERE id = $1", emitted.EventID))

@@ -235,7 +235,7 @@ var elsewhere = map[string]string{
 	"Config.Resources": "dispatch/options_test.go TestEveryOption",
 
 	"worker.": "cmd/carillon/wiring_test.go TestWorkerSettings", "database_url": "dispatch/config/load_test.go TestDesignEqualsGo",
-	"transports.?": "dispatch/config/load_test.go TestDesignEqualsGo",
+	"transports.*": "dispatch/config/load_test.go TestDesignEqualsGo",
 }
 
 func TestEveryOptionHasATest(t *testing.T) {

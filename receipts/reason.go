@@ -11,10 +11,12 @@ const (
 	Delayed Reason = "delayed"
 	// Retry waits for another try after a failure that may pass.
 	Retry Reason = "retry"
-	// RateLimited waits because the provider asked us to; it costs no attempt.
+	// RateLimited waits because the provider asked us to, or for its turn in a budget; it costs no attempt.
 	RateLimited Reason = "rate_limited"
 	// Misconfigured waits for credentials or settings to be mended; it costs no attempt.
 	Misconfigured Reason = "misconfigured"
+	// BreakerOpen waits for a destination to be well again; it costs no attempt.
+	BreakerOpen Reason = "breaker"
 	// Undeclared waits for a worker that knows the event and channel.
 	Undeclared Reason = "undeclared"
 	// Reclaimed waits for another try after its worker was lost.
@@ -67,7 +69,7 @@ const (
 func Reasons(s State) []Reason {
 	switch s {
 	case Waiting:
-		return []Reason{Delayed, Retry, RateLimited, Misconfigured, Undeclared, Reclaimed}
+		return []Reason{Delayed, Retry, RateLimited, Misconfigured, BreakerOpen, Undeclared, Reclaimed}
 	case Sent:
 		return []Reason{Accepted, Confirmed}
 	case Skipped:

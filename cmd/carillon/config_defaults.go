@@ -19,6 +19,7 @@ func defaults() map[string]string {
 		"transports.email.message_id_domain": "the domain of from",
 		"transports.email.helo":              "this machine's name if it has a dot, else the domain of from",
 		"transports.email.max_connections":   "8",
+		"transports.email.rate":              "no limit",
 		"transports.email.idle_timeout":      "30s",
 		"transports.email.dial_timeout":      "10s",
 		"transports.email.open_timeout":      "30s",

@@ -87,9 +87,9 @@ func TestRedriveSendsExactlyWhatFailedOnceEach(t *testing.T) {
 	const n = 200
 	var broken atomic.Bool
 	broken.Store(true)
-	s := mailShop(t, &smtpsink.Config{MailFunc: func(smtpsink.Session) smtpsink.Answer {
+	s := mailShop(t, &smtpsink.Config{RcptFunc: func(smtpsink.Session) smtpsink.Answer {
 		if broken.Load() {
-			return smtpsink.Refuse(451, "4.3.0", "the disk is full")
+			return smtpsink.Refuse(451, "4.3.0", "come back later")
 		}
 		return smtpsink.Answer{}
 	}})

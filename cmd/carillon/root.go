@@ -50,6 +50,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "write JSON: one object, or one line per row")
 	root.AddCommand(
 		newAuditCommand(a),
+		newBreakersCommand(a),
 		newConfigCommand(a),
 		newDemoCommand(),
 		newDoctorCommand(a),

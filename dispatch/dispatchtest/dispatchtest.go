@@ -28,6 +28,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/inbox"
@@ -80,6 +81,9 @@ func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.T
 	}
 	p, err := pipeline.New(&pipeline.Config{
 		Dispatcher: d, Transports: all, Store: k.store, Logger: slog.New(slog.DiscardHandler),
+		Gate: flow.New(&flow.Config{
+			NowFunc: func() time.Time { return k.now }, Logger: slog.New(slog.DiscardHandler),
+		}),
 	})
 	k.check(err)
 	k.pipeline = p

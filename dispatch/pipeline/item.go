@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/receipts"
@@ -32,6 +33,10 @@ type item struct {
 
 	// target is where a transport with recipients of its own sends it.
 	target any
+
+	// route is where it goes, and probe says that its send decides about the breaker there.
+	route flow.Route
+	probe bool
 
 	// result settles the item.
 	result *receipts.Result

@@ -35,6 +35,8 @@ type Config struct {
 	SendTimeout time.Duration
 	// Retry replaces numbers of how failed sends are tried again. Defaults to none: each event's retry decides.
 	Retry flow.RetryPolicy
+	// Gate says what may be sent now. Give all pipelines of a process the same. Defaults to one of its own.
+	Gate *flow.Gate
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -51,6 +53,7 @@ type Pipeline struct {
 	recordEvery time.Duration
 	sendTimeout time.Duration
 	retry       flow.RetryPolicy
+	gate        *flow.Gate
 	logger      *slog.Logger
 }
 
@@ -73,6 +76,7 @@ func New(cfg *Config) (*Pipeline, error) {
 		recordEvery: cmp.Or(cfg.RecordEvery, 20*time.Millisecond),
 		sendTimeout: cmp.Or(cfg.SendTimeout, 180*time.Second),
 		retry:       cfg.Retry,
+		gate:        cmp.Or(cfg.Gate, flow.New(&flow.Config{Logger: cfg.Logger})),
 		logger:      cmp.Or(cfg.Logger, slog.Default()),
 	}
 	for _, t := range cfg.Transports {
@@ -116,6 +120,7 @@ func (r *run) stages() []stage {
 		{name: "decide", run: r.decide},
 		{name: "target", run: r.target},
 		{name: stageRender, run: r.render},
+		{name: "admit", run: r.admit, outward: true},
 		{name: "deliver", run: r.deliver, outward: true},
 		{name: "report", run: r.report, outward: true},
 	}

@@ -39,6 +39,9 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
+	if err := r.gate.Flush(ctx, r.db); err != nil {
+		return err
+	}
 	if err := r.quarantine(ctx); err != nil {
 		return err
 	}

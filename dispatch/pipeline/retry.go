@@ -53,16 +53,18 @@ func (r *run) boundWait(it *item, result *receipts.Result) {
 		result.Wait = min(result.Wait, left)
 		return
 	}
-	result.State, result.Reason, result.Wait = receipts.Expired, receipts.GaveUp, 0
+	reason := receipts.GaveUp
 	if it.ExpiresAt != nil && !r.batch.ClaimedAt.Before(*it.ExpiresAt) {
-		result.Reason = receipts.Deadline
+		reason = receipts.Deadline
 	}
+	over := it.expired(reason)
+	result.State, result.Reason, result.Wait = over.State, over.Reason, 0
 }
 
 // turnedAway reports whether the receipt was tried, or kept from it by the provider's state.
 func (it *item) turnedAway() bool {
 	return it.Attempts > 0 || slices.Contains([]receipts.Reason{
-		receipts.Retry, receipts.RateLimited, receipts.Misconfigured, receipts.Reclaimed,
+		receipts.Retry, receipts.RateLimited, receipts.Misconfigured, receipts.Reclaimed, receipts.BreakerOpen,
 	}, it.WaitedFor)
 }
 

@@ -96,8 +96,11 @@ func (r *run) send(ctx context.Context, it *item) {
 		r.handBack(it)
 		return
 	}
+	if r.settleStop(it, r.gate.Check(it.route, it.probe)) {
+		return
+	}
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, r.sendTimeout)
+	sending, cancel := context.WithTimeout(ctx, r.sendTimeout)
 	defer cancel()
 	if r.probe(ctx, it, started) {
 		return
@@ -105,15 +108,18 @@ func (r *run) send(ctx context.Context, it *item) {
 	var accepted transports.Result
 	failpoint.Pass(failpoint.S1, it.body.Recipient.Address)
 	err := r.contain(ctx, "transport", it, func() (err error) {
-		accepted, err = r.transports[it.Transport].Send(ctx, it.message())
+		accepted, err = r.transports[it.Transport].Send(sending, it.message())
 		return err
 	})
 	if err != nil {
-		r.settleFailure(it, transports.Classify(err), started)
+		failure := transports.Classify(err)
+		r.settleFailure(it, failure, started)
+		r.tell(ctx, it, failure)
 		return
 	}
 	failpoint.Pass(failpoint.S5)
 	r.settleAccepted(it, accepted, started)
+	r.tell(ctx, it, nil)
 }
 
 // handBack returns a receipt whose send was never begun.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/migrations"
 	"github.com/carillon-notify/carillon/receipts"
 )
@@ -29,6 +30,8 @@ type Worker struct {
 	client     *river.Client[pgx.Tx]
 	lanes      *lanes
 	leases     *leases
+	// gate is shared by all lanes.
+	gate *flow.Gate
 	// trouble is the log of what repeats while the database is away.
 	trouble *slog.Logger
 	// batches are those under way.
@@ -50,6 +53,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 	}
 	w.trouble = slog.New(newSparse(cfg.Logger.Handler()))
 	w.leases = newLeases(w.store, pool, cfg.Lease, cfg.Logger)
+	w.gate = flow.New(&flow.Config{Logger: cfg.Logger})
 	queues := map[string]river.QueueConfig{}
 	for _, name := range lanesOf(d) {
 		if err := w.add(name); err != nil {

@@ -139,6 +139,7 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 	t.Helper()
 	kinds := map[string]string{
 		"string": "text", "int": "number", "bool": "true or false", "Secret": "text, secret", "Duration": "duration", "Data": "object",
+		"Limit": "rate",
 	}
 	switch e := e.(type) {
 	case *ast.MapType:

@@ -3,7 +3,7 @@
 -- What operators did by hand: who, why, and to which receipts. Never what a message says.
 CREATE TABLE carillon.operations (
   id uuid PRIMARY KEY,
-  action text NOT NULL CHECK (action IN ('cancel', 'send-now', 'retry', 'reopen', 'repair')),
+  action text NOT NULL CHECK (action IN ('cancel', 'send-now', 'retry', 'reopen', 'repair', 'reset-breaker')),
   operator text NOT NULL CHECK (operator <> ''),
   reason text NOT NULL CHECK (reason <> ''),
   filter jsonb NOT NULL,

@@ -43,6 +43,9 @@ type Config struct {
 
 	// MaxConnections bounds the connections to the server, and so the messages in flight. Defaults to 8.
 	MaxConnections int `yaml:"max_connections"`
+	// Rate is how many messages all workers together may hand to the server, such as 10/s, 300/min or 5000/h. Defaults to
+	// no limit.
+	Rate transports.Limit `yaml:"rate"`
 	// IdleTimeout is how long an unused connection is kept. It must stay below the server's own limit. Defaults to 30s.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
 	// DialTimeout is how long connecting may take. Defaults to 10s.

@@ -9,7 +9,10 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 )
 
-var _ transports.Prober = (*Fake)(nil)
+var (
+	_ transports.Prober = (*Fake)(nil)
+	_ transports.Router = (*Fake)(nil)
+)
 
 // FakeConfig describes a [Fake].
 type FakeConfig struct {
@@ -21,13 +24,16 @@ type FakeConfig struct {
 	// ProbeFunc answers for the provider whether it has a message; the fake's spec then says that it can be asked.
 	// Defaults, where Spec says so, to whether the fake has accepted a message for the same receipt.
 	ProbeFunc func(ctx context.Context, m transports.Message) (transports.Result, bool, error)
+	// DestinationFunc says where a message goes. Defaults to one place for all, without a rate.
+	DestinationFunc func(m transports.Message) transports.Destination
 }
 
 // Fake is a transport in memory. It is safe for concurrent use.
 type Fake struct {
-	spec     transports.Spec
-	sendFunc func(ctx context.Context, m transports.Message) (transports.Result, error)
-	probe    func(ctx context.Context, m transports.Message) (transports.Result, bool, error)
+	spec            transports.Spec
+	sendFunc        func(ctx context.Context, m transports.Message) (transports.Result, error)
+	destinationFunc func(m transports.Message) transports.Destination
+	probe           func(ctx context.Context, m transports.Message) (transports.Result, bool, error)
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced with every acceptance
@@ -42,7 +48,9 @@ func NewFake(name string, config *FakeConfig) *Fake {
 	if config != nil {
 		c = *config
 	}
-	f := &Fake{spec: c.Spec, sendFunc: c.SendFunc, probe: c.ProbeFunc, changed: make(chan struct{})}
+	f := &Fake{
+		spec: c.Spec, sendFunc: c.SendFunc, probe: c.ProbeFunc, destinationFunc: c.DestinationFunc, changed: make(chan struct{}),
+	}
 	if len(f.spec.Fields()) == 0 && f.spec.Options == nil {
 		f.spec = fakeSpec(name)
 	}
@@ -64,6 +72,14 @@ func (f *Fake) Name() string { return f.spec.Name }
 
 // Spec is the spec that the fake was made with.
 func (f *Fake) Spec() transports.Spec { return f.spec }
+
+// Destination is that of DestinationFunc.
+func (f *Fake) Destination(m transports.Message) transports.Destination {
+	if f.destinationFunc == nil {
+		return transports.Destination{}
+	}
+	return f.destinationFunc(m)
+}
 
 // Send records m, and asks SendFunc. If ctx ended before, it does neither.
 func (f *Fake) Send(ctx context.Context, m transports.Message) (transports.Result, error) {

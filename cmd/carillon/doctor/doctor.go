@@ -68,6 +68,7 @@ func Examine(ctx context.Context, pool *pgxpool.Pool, cfg *Config) []Finding {
 	x.partitions(ctx)
 	x.backlog(ctx)
 	x.leases(ctx)
+	x.breakers(ctx)
 	x.jobs(ctx)
 	x.workers(ctx)
 	return x.found
@@ -221,6 +222,20 @@ func (x *examination) leases(ctx context.Context) {
 	if x.ask(ctx, "leases", sqlExpiredLeases, &expired) {
 		x.judge("leases", expired == 0, Warn, fmt.Sprintf("%d expired", expired), "start a worker, which reclaims them")
 	}
+}
+
+func (x *examination) breakers(ctx context.Context) {
+	var open int64
+	var which string
+	if !x.ask(ctx, "breakers", sqlOpenBreakers, &open, &which) {
+		return
+	}
+	found := "all are closed"
+	if open > 0 {
+		found = "open: " + which
+	}
+	x.judge("breakers", open == 0, Warn, found,
+		"carillon breakers list says why; mend the destination or our credentials, and a probe closes them")
 }
 
 func (x *examination) jobs(ctx context.Context) {

@@ -34,7 +34,7 @@ func TestAHealthyDatabaseIsOK(t *testing.T) {
 	require.NoError(t, err)
 	found := examine(t.Context(), pool, nil)
 	for _, check := range []string{
-		"server version", "pooler", "clock", "schema", "river", "partitions", "due receipts", "leases", "jobs", "workers",
+		"server version", "pooler", "clock", "schema", "river", "partitions", "due receipts", "leases", "breakers", "jobs", "workers",
 	} {
 		require.Equal(t, doctor.OK, found[check].Status, "%+v", found[check])
 		require.Empty(t, found[check].WayOut)
@@ -47,7 +47,7 @@ func TestAHealthyDatabaseIsOK(t *testing.T) {
 		require.Equal(t, value == "off", found[check].Status == doctor.Warn)
 		require.Equal(t, value == "off", found[check].WayOut != "")
 	}
-	require.Len(t, found, 13)
+	require.Len(t, found, 14)
 }
 
 func TestEachSymptomIsFound(t *testing.T) {
@@ -70,6 +70,11 @@ func TestEachSymptomIsFound(t *testing.T) {
 		{
 			"ReceiptsWait", emit + `UPDATE carillon.receipts SET due_at = now() - interval '5 minutes'`,
 			"due receipts", doctor.Warn, `^1, the oldest for 5m\d+s$`,
+		},
+		{
+			"BreakerOpen", `INSERT INTO carillon.breakers (transport, account, host, opened_at, until, class, code, detail)
+				VALUES ('email', '', 'mail.example.com', now(), now(), 'configuration', '535', 'refused')`,
+			"breakers", doctor.Warn, `^open: email mail\.example\.com \(configuration 535\)$`,
 		},
 		{
 			"LeaseExpired", `INSERT INTO carillon.leases (token, until, worker, receipts)

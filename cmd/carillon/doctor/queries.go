@@ -33,6 +33,10 @@ SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8
 const sqlExpiredLeases = `
 SELECT count(*) FROM carillon.leases WHERE until < now() - interval '30 seconds'`
 
+const sqlOpenBreakers = `
+SELECT count(*), coalesce(string_agg(transport || ' ' || host || ' (' || trim(class || ' ' || code) || ')', ', ' ORDER BY transport, host), '')
+  FROM carillon.breakers`
+
 // sqlLostJobs reads the jobs whole, which are few beside the receipts.
 const sqlLostJobs = `
 SELECT count(*)
