@@ -46,7 +46,9 @@ func queries(t *testing.T) map[string]string {
 }
 
 // fragments are parts of statements.
-func fragments() []string { return []string{"sqlInsertJobs", "sqlLocked", "sqlTakeClaimable"} }
+func fragments() []string {
+	return []string{"sqlInsertJobs", "sqlLocked", "sqlSuspectAlone", "sqlTakeClaimable"}
+}
 
 // positional writes @name as $n, and says how many there are.
 func positional(sql string) (text string, parameters int) {

@@ -13,16 +13,25 @@ WITH j AS MATERIALIZED (
    ORDER BY priority, scheduled_at, id
    LIMIT @more
      FOR UPDATE SKIP LOCKED),
-t AS MATERIALIZED (
-  SELECT r.id, r.state, r.reason, r.job_id,
-         r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now()) AS claimable,
+q AS MATERIALIZED (
+  SELECT r.id, r.reason, r.job_id, r.crashes, r.due_at,
+         r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now()) AS ready,
          r.state IN ('pending', 'waiting') AND r.due_at > coalesce(@now, now()) AS early
     FROM carillon.receipts r
    WHERE r.id IN (SELECT unnest(@own::uuid[]) UNION ALL SELECT receipt_id FROM j)
      FOR UPDATE SKIP LOCKED),
+t AS MATERIALIZED (` + sqlSuspectAlone + `),
 d AS (
-  DELETE FROM carillon.river_job x USING j, t
-   WHERE x.id = j.id AND t.id = j.receipt_id AND NOT (t.early AND t.job_id = x.id)),` + sqlTakeClaimable
+  DELETE FROM carillon.river_job x USING j, q, t
+   WHERE x.id = j.id AND q.id = j.receipt_id AND t.id = q.id AND t.claimable = t.ready
+     AND NOT (q.early AND q.job_id = x.id)),` + sqlTakeClaimable
+
+// sqlSuspectAlone chooses from the rows of q: all that are ready or, if there is a suspect among them, only that one. A
+// suspect has lost two workers in a row, perhaps because it kills whoever works on it, perhaps because of the company it
+// was in. sqlReclaim sets a receipt aside only if it was alone when it lost the third.
+const sqlSuspectAlone = `
+  SELECT q.id, q.reason, q.ready, q.ready AND (s.id IS NULL OR s.id = q.id) AS claimable
+    FROM q LEFT JOIN (SELECT id FROM q WHERE ready AND crashes > 1 ORDER BY due_at, id LIMIT 1) s ON true`
 
 // sqlTakeClaimable leases the claimable rows of t, and returns them with their events.
 const sqlTakeClaimable = `
@@ -67,9 +76,9 @@ WITH RECURSIVE hop AS (
 turn AS MATERIALIZED (
   SELECT hop.tenant, greatest(@more::integer / count(*) OVER (), 1) AS share FROM hop),
 a AS MATERIALIZED (
-  SELECT x.id, x.reason, turn.tenant, turn.share
+  SELECT x.id, x.reason, x.crashes, x.due_at, turn.tenant, turn.share
     FROM turn, LATERAL (
-      SELECT r.id, r.reason FROM carillon.receipts r
+      SELECT r.id, r.reason, r.crashes, r.due_at FROM carillon.receipts r
        WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant = turn.tenant
          AND r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now())
        ORDER BY r.due_at
@@ -80,29 +89,30 @@ rest AS MATERIALIZED (
   SELECT a.tenant, a.share, count(*) OVER () AS tenants, @more::integer - (SELECT count(*) FROM a) AS left_over
     FROM a GROUP BY a.tenant, a.share HAVING count(*) = a.share),
 b AS MATERIALIZED (
-  SELECT x.id, x.reason
+  SELECT x.id, x.reason, x.crashes, x.due_at
     FROM rest, LATERAL (
-      SELECT r.id, r.reason FROM carillon.receipts r
+      SELECT r.id, r.reason, r.crashes, r.due_at FROM carillon.receipts r
        WHERE r.finished_at IS NULL AND r.priority = 3 AND r.transport = @transport AND r.tenant = rest.tenant
          AND r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now())
        ORDER BY r.due_at
        LIMIT (rest.left_over + rest.tenants - 1) / rest.tenants OFFSET rest.share
          FOR UPDATE SKIP LOCKED) x
    LIMIT (SELECT max(left_over) FROM rest)),
-t AS MATERIALIZED (
-  SELECT id, reason, true AS claimable FROM a UNION SELECT id, reason, true FROM b),
+q AS MATERIALIZED (
+  SELECT id, reason, crashes, due_at, true AS ready FROM a UNION SELECT id, reason, crashes, due_at, true FROM b),
+t AS MATERIALIZED (` + sqlSuspectAlone + `),
 p AS MATERIALIZED (
   SELECT id, args, row_number() OVER () AS place
     FROM (SELECT id, args FROM carillon.river_job
            WHERE state = 'available' AND queue = @lane AND kind = 'carillon_receipt'
-             AND scheduled_at <= coalesce(@now, now()) AND args ? 'permit' AND EXISTS (SELECT FROM t)
+             AND scheduled_at <= coalesce(@now, now()) AND args ? 'permit' AND EXISTS (SELECT FROM t WHERE claimable)
            ORDER BY priority, scheduled_at, id
            LIMIT @more
              FOR UPDATE SKIP LOCKED) x),
 d AS (
   DELETE FROM carillon.river_job
    WHERE id IN (SELECT id FROM (SELECT id, place, sum((args ->> 'permit')::integer) OVER (ORDER BY place) AS worth FROM p) x
-                 WHERE place > 1 AND worth <= (SELECT count(*) FROM t))),
+                 WHERE place > 1 AND worth <= (SELECT count(*) FROM t WHERE claimable))),
 ` + sqlTakeClaimable
 
 // sqlOwedBulk names a tenant of whom something is due and free in a bulk lane.

@@ -15,7 +15,7 @@ WITH l AS (
 o AS MATERIALIZED (
   SELECT r.id, r.state, l.created_at AS leased_at,
          CASE WHEN r.state = 'sending' AND r.on_unknown = 'park' THEN 'uncertain'
-              WHEN r.crashes + 1 >= @poison THEN 'failed' ELSE 'waiting' END AS becomes
+              WHEN r.crashes + 1 >= @poison AND cardinality(l.receipts) = 1 THEN 'failed' ELSE 'waiting' END AS becomes
     FROM carillon.receipts r, l
    WHERE r.id = ANY(l.receipts) AND r.lease_token = l.token
    ORDER BY r.id FOR UPDATE OF r),

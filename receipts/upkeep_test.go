@@ -133,6 +133,45 @@ func TestAReceiptThatLosesEveryWorkerIsSetAside(t *testing.T) {
 	}
 }
 
+func TestAReceiptThatKillsItsWorkersTakesNobodyAlong(t *testing.T) {
+	t.Parallel()
+	for _, priority := range []receipts.Priority{receipts.Default, receipts.Bulk} {
+		b := setup(t)
+		bad := b.owed()
+		for range 5 {
+			b.owed()
+		}
+		b.exec("UPDATE carillon.receipts SET priority = $1", priority)
+		lane := receipts.Lane(transports.Email, priority)
+		claim := func() *receipts.Batch {
+			batch, err := b.store.Claim(b.ctx(), b.db, receipts.ClaimParams{Lane: lane, More: 10, Lease: lease, Worker: "test"})
+			require.NoError(t, err)
+			return batch
+		}
+		b.exec("UPDATE carillon.river_job SET queue = $1", lane)
+		require.Len(t, claim().Receipts, 6)
+		for deaths := 1; ; deaths++ {
+			require.LessOrEqual(t, deaths, poison)
+			b.advance(lease + time.Second)
+			b.reclaim()
+			var batch *receipts.Batch
+			for batch = claim(); len(batch.Receipts) > 0 && batch.Receipts[0].ID != bad; batch = claim() {
+				if deaths < poison-1 {
+					break
+				}
+				require.Len(t, batch.Receipts, 1, "a suspect is alone")
+				b.bind(batch.Token, batch.Receipts[0].ID)
+				b.record(batch.Token, true, sent(batch.Receipts[0].ID))
+			}
+			if len(batch.Receipts) == 0 {
+				break
+			}
+		}
+		require.Equal(t, receipts.Failed, b.state(bad))
+		require.Equal(t, 5, read[int](b, "SELECT count(*) FROM carillon.receipts WHERE state = 'sent'"))
+	}
+}
+
 func TestReclaimTakesOnlyWhatIsStillOfTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

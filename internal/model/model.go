@@ -1,6 +1,8 @@
 package model
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -37,8 +39,9 @@ type Receipt struct {
 	Attempts, Tries, Crashes int
 	Unanswered               bool
 	Due                      time.Time
-	// Token is the lease that holds it; zero if none does.
+	// Token is the lease that holds it; zero if none does. Alone is whether it was claimed by itself.
 	Token uuid.UUID
+	Alone bool
 	// Job is its alarm, nil if it is gone or not wanted. Strays are jobs that stood for it before.
 	Job    *Job
 	Strays []*Job
@@ -72,27 +75,51 @@ func (w *World) Claimable(r *Receipt) bool {
 	return (r.State == receipts.Pending || r.State == receipts.Waiting) && !r.Due.After(w.Now)
 }
 
-// Claim leases the due receipts of own and, with lane, all whose jobs may fire. It returns what it took.
+// Claim leases the due receipts of own and, with lane, all whose jobs may fire; if one of them may be poison,
+// then that one alone. It returns what it took.
 func (w *World) Claim(token uuid.UUID, own []*Receipt, lane bool) []*Receipt {
-	var taken []*Receipt
+	fires := func(j *Job) bool { return lane && j != nil && j.State == "available" && !j.Due.After(w.Now) }
+	var ready []*Receipt
 	for _, r := range w.Receipts {
-		fires := func(j *Job) bool { return lane && j != nil && j.State == "available" && !j.Due.After(w.Now) }
 		woken := fires(r.Job) || slices.ContainsFunc(r.Strays, fires)
-		claimable := w.Claimable(r)
-		if fires(r.Job) && (claimable || r.State.Leased() || r.State.Terminal()) {
+		switch {
+		case w.Claimable(r) && (woken || slices.Contains(own, r)):
+			ready = append(ready, r)
+		case fires(r.Job) && (w.Claimable(r) || r.State.Leased() || r.State.Terminal()):
+			r.Job = nil
+			fallthrough
+		default:
+			r.Strays = slices.DeleteFunc(r.Strays, fires)
+		}
+	}
+	taken := alone(ready)
+	for _, r := range taken {
+		if fires(r.Job) {
 			r.Job = nil
 		}
 		r.Strays = slices.DeleteFunc(r.Strays, fires)
-		if !claimable || !woken && !slices.Contains(own, r) {
-			continue
-		}
-		r.State, r.Reason, r.Token = receipts.Resolving, "", token
-		taken = append(taken, r)
+		r.State, r.Reason, r.Token, r.Alone = receipts.Resolving, "", token, len(taken) == 1
 	}
 	if len(taken) > 0 {
 		w.Leases[token] = w.Now.Add(Lease)
 	}
 	return taken
+}
+
+// alone keeps the first suspect, or everybody if there is none.
+func alone(ready []*Receipt) []*Receipt {
+	var suspects []*Receipt
+	for _, r := range ready {
+		if r.Crashes >= Poison-1 {
+			suspects = append(suspects, r)
+		}
+	}
+	if len(suspects) == 0 {
+		return ready
+	}
+	return []*Receipt{slices.MinFunc(suspects, func(a, b *Receipt) int {
+		return cmp.Or(a.Due.Compare(b.Due), bytes.Compare(a.ID[:], b.ID[:]))
+	})}
 }
 
 // Holds says whether token still holds r.
@@ -212,7 +239,7 @@ func (w *World) lose(r *Receipt) {
 	switch {
 	case sending && r.Policy == transports.Park:
 		w.leave(r, receipts.Uncertain, receipts.AnswerLost, r.Due)
-	case r.Crashes >= Poison:
+	case r.Crashes >= Poison && r.Alone:
 		w.leave(r, receipts.Failed, receipts.Poison, r.Due)
 	default:
 		w.leave(r, receipts.Waiting, receipts.Reclaimed, w.Now)
