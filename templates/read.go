@@ -68,7 +68,10 @@ func printGuard(f *frame, i int, value any) (any, error) {
 		if !ok {
 			return nil, unfit("%q is %s and cannot be printed (use range, join or one of its fields)", path, typeName(value))
 		}
-		return text, f.charge([]any{text})
+		if err := f.charge([]any{text}); err != nil || f.tmpl.escaping == nil {
+			return text, err
+		}
+		return f.tmpl.escaping(text), nil
 	}
 }
 

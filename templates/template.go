@@ -41,6 +41,7 @@ type executor interface {
 // Template is a compiled template. It is immutable and safe for use by many goroutines.
 type Template struct {
 	name      string
+	escaping  func(value string) string
 	engine    executor
 	reads     []read
 	variables []Variable
@@ -50,7 +51,17 @@ type Template struct {
 //
 // It returns all mistakes it finds in names, functions and their use, joined; and for the kind HTML also markup in
 // which the context of a value is not certain. It returns [ErrTooLarge] for a source of more than 256 KiB.
-func Parse(name, source string, kind Kind) (t *Template, err error) {
+func Parse(name, source string, kind Kind) (*Template, error) { return parseWith(name, source, kind, Escaping{}) }
+
+// ParseEscaped is [Parse] of a text into which values are written escaped.
+//
+// If the escaping is quoted, it returns an error also for a value that does not stand between the quotes of a JSON
+// string, and for a condition or loop that ends in another place than it began.
+func ParseEscaped(name, source string, escaping Escaping) (*Template, error) {
+	return parseWith(name, source, Text, escaping)
+}
+
+func parseWith(name, source string, kind Kind, escaping Escaping) (t *Template, err error) {
 	// The standard parsers are solid, but a hostile source must not take the process down should one of them not be.
 	defer func() {
 		if recover() != nil {
@@ -67,11 +78,16 @@ func Parse(name, source string, kind Kind) (t *Template, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse template %s: %w", name, err)
 	}
+	if escaping.Quoted {
+		if err := checkQuoted(source, tree); err != nil {
+			return nil, fmt.Errorf("parse template %s: %w", name, err)
+		}
+	}
 	c := newCompiler(source, kind)
 	if err := c.compile(tree); err != nil {
 		return nil, fmt.Errorf("parse template %s: %w", name, err)
 	}
-	t = &Template{name: name, reads: c.reads, variables: c.found.sorted()}
+	t = &Template{name: name, escaping: escaping.Func, reads: c.reads, variables: c.found.sorted()}
 	if t.engine, err = newEngine(name, tree, kind); err != nil {
 		return nil, fmt.Errorf("parse template %s: %w", name, err)
 	}

@@ -19,6 +19,8 @@ type Option struct {
 	Type string
 	// Template says that its texts are templates over the variables of the event.
 	Template bool
+	// Markup is the language of such a template, in which values mean nothing; [MarkupNone] writes them as they are.
+	Markup Markup
 	// Required says that a channel must give it.
 	Required bool
 	// Default is what holds where a channel does not give it, as it would be written in carillon.yaml; empty if nothing.
@@ -76,7 +78,7 @@ func OptionsOf(value any) ([]Option, error) {
 func optionOf(f reflect.StructField) (Option, error) {
 	o := Option{
 		Name: f.Tag.Get("yaml"), Type: optionTypes[f.Type], Default: f.Tag.Get("default"), Doc: f.Tag.Get("doc"),
-		Template: f.Tag.Get("template") == "true", Required: f.Tag.Get("required") == "true",
+		Template: f.Tag.Get("template") != "", Markup: Markup(f.Tag.Get("template")), Required: f.Tag.Get("required") == "true",
 	}
 	if values := f.Tag.Get("oneof"); values != "" {
 		o.OneOf = strings.Split(values, ",")
@@ -91,6 +93,8 @@ func optionOf(f reflect.StructField) (Option, error) {
 		return o, errors.New("needs a doc tag that says what it does")
 	case o.Template && !texts && f.Type.Kind() != reflect.Map && f.Type.Kind() != reflect.Slice:
 		return o, errors.New("is no text, and so no template")
+	case o.Template && !slices.Contains(Markups(), o.Markup):
+		return o, fmt.Errorf("has a template tag of %q, which is no markup", o.Markup)
 	case o.Required && o.Default != "":
 		return o, errors.New("is required, and so has no default")
 	case len(o.OneOf) > 0 && (!texts || o.Template):

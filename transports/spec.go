@@ -11,6 +11,9 @@ const (
 	AddressPhone AddressKind = "phone"
 	// AddressEndpoint is the id of a stored endpoint, or the URL of one that is not stored.
 	AddressEndpoint AddressKind = "endpoint"
+	// AddressChat is a channel or a member of a chat service, or a webhook by the name that the configuration gives it.
+	// The directory of people has none; a fixed audience, or a function that finds recipients, names it.
+	AddressChat AddressKind = "chat"
 )
 
 // Spec is what a transport asks of the channels that use it. It is data, so that declarations can be checked in a

@@ -182,7 +182,7 @@ func merge(named transports.Recipient, person people.Person, kind transports.Add
 		address = person.Email
 	case transports.AddressPhone:
 		address = person.Phone
-	case transports.AddressNone:
+	case transports.AddressNone, transports.AddressChat:
 	}
 	for _, field := range []struct {
 		known *string

@@ -149,7 +149,9 @@ func checkSpec(t *testing.T, s *suite) {
 	require.Subset(t, known, fields, "Spec names a field that does not exist")
 	slices.Sort(fields)
 	require.Len(t, slices.Compact(slices.Clone(fields)), len(fields), "Spec names a field twice: %v", fields)
-	kinds := []transports.AddressKind{transports.AddressNone, transports.AddressEmail, transports.AddressPhone, transports.AddressEndpoint}
+	kinds := []transports.AddressKind{
+		transports.AddressNone, transports.AddressEmail, transports.AddressPhone, transports.AddressEndpoint, transports.AddressChat,
+	}
 	require.Contains(t, kinds, spec.Address)
 	require.NotEmpty(t, spec.Doc, "Spec.Doc says what the transport carries where")
 	_, err := transports.OptionsOf(spec.Options)

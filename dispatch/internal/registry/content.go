@@ -96,6 +96,19 @@ func (b *builder) compile(path, name, source string, shape *templates.Shape) *te
 		kind = templates.HTML
 	}
 	t, err := templates.Parse(name, source, kind)
+	if t = b.checkVariables(path, t, err, shape); t == nil {
+		return nil
+	}
+	if name == transports.FieldFrom || name == transports.FieldReplyTo {
+		if _, err := mail.ParseAddress(source); err != nil && len(t.Variables()) == 0 {
+			b.problems.Add(path, "not a mailbox (write it as Name <user@example.com>)")
+		}
+	}
+	return t
+}
+
+// checkVariables reports what is wrong with a template: why it does not parse, or what it reads that nobody offers.
+func (b *builder) checkVariables(path string, t *templates.Template, err error, shape *templates.Shape) *templates.Template {
 	if err != nil {
 		b.problems.Add(path, "%s", err)
 		return nil
@@ -105,11 +118,6 @@ func (b *builder) compile(path, name, source string, shape *templates.Shape) *te
 	}
 	for _, sometimes := range shape.Uncertain(t.Variables()) {
 		b.problems.Add(path, "placeholder %q is not in every payload (give it a default: {{ %s | default \"…\" }})", sometimes, sometimes)
-	}
-	if name == transports.FieldFrom || name == transports.FieldReplyTo {
-		if _, err := mail.ParseAddress(source); err != nil && len(t.Variables()) == 0 {
-			b.problems.Add(path, "not a mailbox (write it as Name <user@example.com>)")
-		}
 	}
 	return t
 }

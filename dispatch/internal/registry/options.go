@@ -63,7 +63,7 @@ func (b *builder) options(path string, source ChannelSource, spec transports.Spe
 		switch {
 		case o.IsZero(full):
 		case o.Template:
-			compiled.texts[o.Name] = b.optionText(path+".options."+o.Name, o.Name, value, shape)
+			compiled.texts[o.Name] = b.optionText(path+".options."+o.Name, o, value, shape)
 		default:
 			compiled.fixed[o.Name] = value
 		}
@@ -85,22 +85,27 @@ func (b *builder) checkOption(path string, o transports.Option, given any) {
 }
 
 // optionText compiles the templates of one option; those that do not parse are reported, and missing.
-func (b *builder) optionText(path, name string, value any, shape *templates.Shape) *optionText {
+func (b *builder) optionText(path string, o transports.Option, value any, shape *templates.Shape) *optionText {
 	text := &optionText{}
 	switch v := value.(type) {
 	case string:
-		text.one = b.compile(path, name, v, shape)
+		text.one = b.compileOption(path, o, v, shape)
 	case []string:
 		for i, one := range v {
-			text.list = append(text.list, b.compile(fmt.Sprintf("%s[%d]", path, i), name, one, shape))
+			text.list = append(text.list, b.compileOption(fmt.Sprintf("%s[%d]", path, i), o, one, shape))
 		}
 	case map[string]string:
 		text.keys = map[string]*templates.Template{}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			text.keys[key] = b.compile(path+"."+key, name, v[key], shape)
+			text.keys[key] = b.compileOption(path+"."+key, o, v[key], shape)
 		}
 	}
 	return text
+}
+
+func (b *builder) compileOption(path string, o transports.Option, source string, shape *templates.Shape) *templates.Template {
+	t, err := templates.ParseEscaped(o.Name, source, templates.Escaping{Func: o.Markup.Escape, Quoted: o.Markup.Quoted()})
+	return b.checkVariables(path, t, err, shape)
 }
 
 // parts takes joined errors apart.
