@@ -51,7 +51,9 @@ type Template struct {
 //
 // It returns all mistakes it finds in names, functions and their use, joined; and for the kind HTML also markup in
 // which the context of a value is not certain. It returns [ErrTooLarge] for a source of more than 256 KiB.
-func Parse(name, source string, kind Kind) (*Template, error) { return parseWith(name, source, kind, Escaping{}) }
+func Parse(name, source string, kind Kind) (*Template, error) {
+	return parseWith(name, source, kind, Escaping{})
+}
 
 // ParseEscaped is [Parse] of a text into which values are written escaped.
 //

@@ -8,6 +8,7 @@ package transports
 func Builtin() []Spec {
 	return []Spec{
 		EmailSpec(),
+		SlackSpec(),
 		InAppSpec(),
 		BroadcastSpec(),
 		WebhookSpec(),

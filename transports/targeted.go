@@ -17,7 +17,7 @@ type Querier interface {
 // became of them is told after.
 type Targeted interface {
 	Transport
-	// Targets says where each message goes, in order. It is asked before a message is rendered, and again before every
+	// Targets says where each message goes, in order. It is asked before a message is rendered, with those of its options that are no templates, and again before every
 	// later try. now is the database's clock. An error that is no [Error] counts as the database's.
 	Targets(ctx context.Context, db Querier, now time.Time, ms []Message) ([]Target, error)
 	// Report is told what became of the sends of a batch, once that is recorded, in a transaction of its own. It may be

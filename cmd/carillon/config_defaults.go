@@ -15,6 +15,11 @@ func defaults() map[string]string {
 		"worker.retry.deadline":     "that of the event's retry",
 		"worker.retry.max_attempts": "that of the event's retry",
 
+		"transports.slack.username":   "the app's",
+		"transports.slack.icon_emoji": "the app's",
+		"transports.slack.icon_url":   "the app's",
+		"transports.slack.timeout":    "20s",
+
 		"transports.email.return_path":       "the message's sender",
 		"transports.email.message_id_domain": "the domain of from",
 		"transports.email.helo":              "this machine's name if it has a dot, else the domain of from",

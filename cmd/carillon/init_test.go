@@ -38,7 +38,9 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 	whole := regexp.MustCompile(`(?m)^(\s*)#(\S)`).ReplaceAllString(firstConfig, "$1$2")
 	require.NotEqual(t, firstConfig, whole)
 	file := parseFirst(t, whole, map[string]string{
-		"DATABASE_URL": "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
+		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_ORDERS_URL": "https://hooks.slack.com/services/T/B/y",
+		"SLACK_BOT_TOKEN": "xoxb-1",
+		"DATABASE_URL":    "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
 		"DKIM_KEY":               dkimKey(t),
 		"WEBHOOK_ENCRYPTION_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "WEBHOOK_KEY": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	})

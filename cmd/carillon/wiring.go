@@ -10,6 +10,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
 
@@ -17,6 +18,7 @@ import (
 func builders() []config.Builder {
 	return []config.Builder{
 		{Spec: transports.EmailSpec(), New: configured(email.New)},
+		{Spec: transports.SlackSpec(), New: configured(slack.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
 		{Spec: transports.BroadcastSpec(), NoConfig: true, New: bare(broadcast.New)},
 		{Spec: transports.WebhookSpec(), New: configured(webhook.New)},

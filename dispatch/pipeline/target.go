@@ -26,7 +26,7 @@ func (r *run) target(ctx context.Context) error {
 		for i, it := range items {
 			body := it.frozen
 			if body == nil {
-				body = &receipts.Body{Recipient: it.recipient}
+				body = &receipts.Body{Recipient: it.recipient, Options: it.channel.Options.Fixed()}
 			}
 			messages[i] = it.messageOf(body)
 		}

@@ -25,6 +25,8 @@ var layers = map[string][]string{
 	"transports/webhook": {
 		"transports", "transports/classify", "transports/webhook/endpoints", "transports/webhook/signature", "internal/egress",
 	},
+	"transports/slack":             {"transports", "transports/classify", "transports/internal/chat"},
+	"transports/internal/chat":     {"transports", "transports/classify", "internal/egress"},
 	"transports/webhook/endpoints": {"transports", "transports/webhook/signature", "internal/egress"},
 	"transports/webhook/signature": nil,
 	"transports/transporttest":     {"transports"},
@@ -61,6 +63,7 @@ var layers = map[string][]string{
 	"internal/mutants":     nil,
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},
+	"internal/slacksink":   nil,
 	"internal/smtpsink":    nil,
 
 	"bench/...":              {"..."},

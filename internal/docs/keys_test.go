@@ -60,6 +60,7 @@ var (
 		"Worker": "dispatch/config/worker.go", "Retry": "dispatch/config/worker.go",
 		"Content": "transports/content.go", "email.Config": "transports/email/config.go",
 		"DKIM":           "transports/email/dkim.go",
+		"slack.Config":   "transports/slack/config.go",
 		"webhook.Config": "transports/webhook/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
@@ -151,7 +152,8 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 			return []key{{path, "object", meaning(t, owner, f, tag, path)}}
 		}
 		// The sections of the transports are those of their builders.
-		return append(walk(t, "email.Config", "transports.email"), walk(t, "webhook.Config", "transports.webhook")...)
+		return slices.Concat(walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
+			walk(t, "webhook.Config", "transports.webhook"))
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)
 	case *ast.Ident:

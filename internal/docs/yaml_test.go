@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
 
@@ -33,6 +34,17 @@ func builders() []config.Builder {
 			Spec: transports.InAppSpec(), NoConfig: true,
 			New: func(func(any) error) (transports.Transport, error) { return inapp.New(), nil },
 		},
+		{Spec: transports.SlackSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c slack.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			t, err := slack.New(&c)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		}},
 		{Spec: transports.WebhookSpec(), New: func(decode func(any) error) (transports.Transport, error) {
 			var c webhook.Config
 			if err := decode(&c); err != nil {

@@ -130,6 +130,18 @@ func optionAt(path string, described []transports.Option, err error) (at, messag
 	return path + "." + name, rest
 }
 
+// Fixed are the options that are no templates, as they are known before anything is rendered.
+func (o *Options) Fixed() json.RawMessage {
+	if o == nil || len(o.fixed) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(o.fixed)
+	if err != nil {
+		return nil // Values of the types that options have always encode, but for numbers that JSON does not know.
+	}
+	return raw
+}
+
 // Render runs the templates of the options over vars. A failing one is named in the error.
 func (o *Options) Render(vars map[string]any) (json.RawMessage, error) {
 	if o == nil {

@@ -1,0 +1,136 @@
+package slack
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/internal/chat"
+)
+
+// Config describes a [Transport]. It is also the section transports.slack of carillon.yaml. It has at least one of
+// webhook_url, webhooks and token.
+type Config struct {
+	// WebhookURL is an incoming webhook, https://hooks.slack.com/services/…, for every address that is neither one of
+	// webhooks nor, with a token, a channel. Its channel was chosen in Slack, so that the address is a mere label.
+	// Defaults to none.
+	WebhookURL transports.Secret `yaml:"webhook_url"`
+	// Webhooks are incoming webhooks by the names that audiences use as addresses. Defaults to none.
+	Webhooks map[string]transports.Secret `yaml:"webhooks"`
+	// Token is a bot's, xoxb-…, with the scope chat:write; addresses are then channels (#orders, C012AB3CD) and members
+	// (U012AB3CD). A name of its own needs chat:write.customize. Defaults to none.
+	Token transports.Secret `yaml:"token"`
+	// Workspace names the account in what operators see, and shares the rate among the workers that use the same name.
+	// Defaults to none.
+	Workspace string `yaml:"workspace"`
+	// Username is the name that a bot's messages bear. Defaults to the app's.
+	Username string `yaml:"username"`
+	// IconEmoji is the picture beside a bot's messages, such as :bell:. Defaults to the app's.
+	IconEmoji string `yaml:"icon_emoji"`
+	// IconURL is the same as a URL; one of the two. Defaults to the app's.
+	IconURL string `yaml:"icon_url"`
+	// APIURL is where the Web API is: Slack's, GovSlack's, or a server on this machine. Defaults to https://slack.com/api/.
+	APIURL string `yaml:"api_url"`
+	// Timeout bounds one Send; at most 60s. Defaults to 20s.
+	Timeout time.Duration `yaml:"timeout"`
+
+	// NowFunc replaces the clock in tests. Defaults to [time.Now].
+	NowFunc func() time.Time `yaml:"-"`
+}
+
+const (
+	defaultAPIURL  = "https://slack.com/api/"
+	defaultTimeout = 20 * time.Second
+)
+
+// hookHosts and apiHosts are Slack's own. https://docs.slack.dev/govslack
+func hookHosts() []string { return []string{"hooks.slack.com", "hooks.slack-gov.com"} }
+
+func apiHosts() []string { return []string{"slack.com", "slack-gov.com"} }
+
+// settings are a checked Config, with its defaults.
+type settings struct {
+	Config
+	api      *url.URL
+	webhook  *url.URL
+	webhooks map[string]*url.URL
+	urls     []*url.URL
+	secrets  []string
+}
+
+// check returns the settings, or every problem of the configuration at once.
+func (c Config) check() (*settings, error) {
+	s := &settings{Config: c, webhooks: map[string]*url.URL{}}
+	var errs []error
+	problem := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("slack: %s %s", field, fmt.Sprintf(format, args...)))
+	}
+	read := func(field, raw string, hosts []string) *url.URL {
+		u, err := chat.ParseURL(raw, hosts)
+		if err != nil {
+			problem(field, "%s", err)
+			return nil
+		}
+		s.urls = append(s.urls, u)
+		return u
+	}
+	if c.WebhookURL == "" && len(c.Webhooks) == 0 && c.Token == "" {
+		problem("token", "is required, or webhook_url or webhooks")
+	}
+	if c.WebhookURL != "" {
+		s.webhook = read("webhook_url", c.WebhookURL.Reveal(), hookHosts())
+		s.secrets = append(s.secrets, c.WebhookURL.Reveal())
+	}
+	for name, hook := range c.Webhooks {
+		if err := checkLabel(name); err != nil {
+			problem("webhooks", "has a name that %s", err)
+		}
+		s.webhooks[name] = read("webhooks", hook.Reveal(), hookHosts())
+		s.secrets = append(s.secrets, hook.Reveal())
+	}
+	if c.Token != "" {
+		s.secrets = append(s.secrets, c.Token.Reveal())
+		if strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			problem("token", "has a blank or a character that no token has")
+		}
+		s.api = read("api_url", strings.TrimSuffix(cmp.Or(c.APIURL, defaultAPIURL), "/")+"/", apiHosts())
+	}
+	if c.IconEmoji != "" && c.IconURL != "" {
+		problem("icon_url", "has no place beside icon_emoji (choose one)")
+	}
+	s.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	if err := chat.CheckTimeout(s.Timeout); err != nil {
+		problem("timeout", "%s", err)
+	}
+	if s.NowFunc == nil {
+		s.NowFunc = time.Now
+	}
+	return s, errors.Join(errs...)
+}
+
+// channel is how Slack spells an address: an id, or the name of a public channel.
+var channel = regexp.MustCompile(`^(#[^\s#@<>&]{1,80}|[CDGUW][A-Z0-9]{5,20})$`)
+
+const maxLabel = 100
+
+// checkLabel says what is wrong with the name of a webhook.
+func checkLabel(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return errors.New("is empty")
+	case len(name) > maxLabel:
+		return fmt.Errorf("has %d bytes (at most %d)", len(name), maxLabel)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return errors.New("has a character that does not print")
+	case strings.Contains(name, "://"):
+		return errors.New("is a URL (put it into webhooks, and its name here)")
+	}
+	return nil
+}
