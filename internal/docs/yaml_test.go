@@ -100,6 +100,8 @@ func load(name, source string) (*config.File, error) {
 		value, set := map[string]string{
 			"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret", "DKIM_KEY": dkimKey,
 			"WEBHOOK_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
+			"SLACK_BOT_TOKEN":        "xoxb-1", "SLACK_BILLING_URL": "https://hooks.slack.com/services/T/B/x",
+			"DISCORD_BOT_TOKEN": "bot", "DISCORD_BILLING_URL": "https://discord.com/api/webhooks/1/x",
 		}[name]
 		return value, set
 	})
