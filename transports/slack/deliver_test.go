@@ -66,7 +66,7 @@ func TestAResourceHasOneThread(t *testing.T) {
 	emit("3")
 	emit("3")
 	for range 3 {
-		kit.Advance(2 * time.Second)
+		kit.Advance(time.Minute)
 		kit.Deliver()
 	}
 	roots, replies = threads(sink.Messages())
