@@ -85,6 +85,7 @@ prove: ## the long forms of tests that make test runs short: a million rows, hun
 	$(call say,long tests)
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'Million|ThePlanIsTheSend|Noisy|KilledPostgres' ./cmd/carillon ./dispatch/worker
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m ./internal/model
+	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'ManyWait|NoHerd' ./dispatch/pipeline
 
 .PHONY: fault
 fault: ## kill, cut and restart under load; FULL=1 SEEDS=3 for all rows and the table, ROW=F-06 SEED=123 for one

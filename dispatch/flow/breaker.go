@@ -99,7 +99,8 @@ func (b *breaker) count(now time.Time, receipt uuid.UUID, bad, misconfigured boo
 	}
 	total, failed := 0, 0
 	for _, s := range b.slots {
-		if slot-s.at < windowSlots {
+		// A slot that lies ahead is from before the clock was put back.
+		if slot >= s.at && slot-s.at < windowSlots {
 			total, failed = total+s.total, failed+s.bad
 		}
 	}

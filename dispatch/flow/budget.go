@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,10 +78,11 @@ func (g *Gate) take(ctx context.Context, db DB, requests []Request, verdicts []V
 			d.fresh = append(d.fresh, i)
 		}
 	}
-	g.inHand(demands)
+	g.inHand(demands, verdicts)
 	if len(demands) == 0 {
 		return nil
 	}
+	started := g.clock()
 	granted, err := g.takeTokens(ctx, db, demands)
 	if err != nil {
 		return err
@@ -91,8 +93,9 @@ func (g *Gate) take(ctx context.Context, db DB, requests []Request, verdicts []V
 		got := granted[key]
 		g.counts.Tokens += int64(got.critical + got.waited + got.fresh + got.extra)
 		if got.extra > 0 {
-			g.portions[key] = portion{got.extra, g.clock().Add(portionLife)}
+			g.portions[key] = portion{got.extra, started.Add(portionLife)}
 		}
+		d.mark(verdicts, started)
 		period := d.rate.Period().Seconds()
 		refuse(verdicts, d.critical, got.critical, got.criticalWait, period)
 		refuse(verdicts, d.waited, got.waited, got.wait, period)
@@ -101,8 +104,15 @@ func (g *Gate) take(ctx context.Context, db DB, requests []Request, verdicts []V
 	return nil
 }
 
+// mark notes when the tokens were taken.
+func (d *demand) mark(verdicts []Verdict, taken time.Time) {
+	for _, i := range slices.Concat(d.critical, d.waited, d.fresh) {
+		verdicts[i].asked, verdicts[i].old = taken, taken.Add(portionLife)
+	}
+}
+
 // inHand meets demands that the tokens in hand suffice for.
-func (g *Gate) inHand(demands map[Key]*demand) {
+func (g *Gate) inHand(demands map[Key]*demand, verdicts []Verdict) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.clock()
@@ -114,6 +124,7 @@ func (g *Gate) inHand(demands map[Key]*demand) {
 			delete(g.portions, key)
 		case p.tokens >= d.total():
 			g.portions[key] = portion{p.tokens - d.total(), p.until}
+			d.mark(verdicts, p.until.Add(-portionLife))
 			delete(demands, key)
 		}
 	}

@@ -18,5 +18,7 @@
 // one where there is. All times are the database's, and leave it only as spans.
 //
 // What happens in one process, such as a failure while other sends are about to begin, counts there at once, and in
-// other processes within a second.
+// other processes within a second; for a destination with a rate, as soon as their next sends are prepared. A token is good
+// for a second: whoever waited longer for a sender takes another ([Gate.Again]), so that in any span of time no more is
+// sent than its rate allows and what two seconds do.
 package flow

@@ -91,6 +91,8 @@ type Verdict struct {
 	Wait time.Duration
 	// Probe says that this send decides whether its breaker closes.
 	Probe bool
+	// asked is when Postgres allowed it, and old when the token that came with it is; both zero without a rate.
+	asked, old time.Time
 }
 
 // Config changes a [Gate].
@@ -170,7 +172,7 @@ func (g *Gate) Admit(ctx context.Context, db DB, token uuid.UUID, requests []Req
 	if len(requests) == 0 {
 		return verdicts, nil
 	}
-	if err := g.refresh(ctx, db); err != nil {
+	if err := g.refresh(ctx, db, stale); err != nil {
 		return nil, err
 	}
 	ask, probes := g.sort(requests, verdicts)
@@ -182,6 +184,11 @@ func (g *Gate) Admit(ctx context.Context, db DB, token uuid.UUID, requests []Req
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.countStops(verdicts)
+	return verdicts, nil
+}
+
+func (g *Gate) countStops(verdicts []Verdict) {
 	for _, v := range verdicts {
 		switch v.Stop {
 		case StopBreaker:
@@ -191,7 +198,6 @@ func (g *Gate) Admit(ctx context.Context, db DB, token uuid.UUID, requests []Req
 		case Free:
 		}
 	}
-	return verdicts, nil
 }
 
 // sort settles what needs no statement. It returns the requests that need a token, and for each breaker whose time is
@@ -228,20 +234,4 @@ func (g *Gate) sort(requests []Request, verdicts []Verdict) (ask []int, probes m
 		}
 	}
 	return ask, probes
-}
-
-// Check looks once more right before a send, at what this process learned since Admit. It makes no statement.
-func (g *Gate) Check(r Route, probe bool) Verdict {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := g.clock()
-	if hold := g.holds[r.Key].Sub(now); hold > 0 {
-		g.counts.RateWaits++
-		return Verdict{Stop: StopRate, Wait: hold + spreadHold(1, r.Rate)}
-	}
-	if b := g.breakers[r.Host]; b != nil && b.open && !probe {
-		g.counts.BreakerWaits++
-		return Verdict{Stop: StopBreaker, Wait: b.wait(b.until.Sub(now), 1)}
-	}
-	return Verdict{}
 }

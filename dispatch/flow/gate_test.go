@@ -152,7 +152,7 @@ func TestRetryAfterStopsEveryWorker(t *testing.T) {
 	_, free := admit(t, other, pool, requests(3, flow.Request{Route: r}))
 	require.Equal(t, 3, free)
 	one.Report(flow.Result{Route: r, Failure: &transports.Error{Class: transports.Rate, RetryAfter: 30 * time.Second}, Wait: 30 * time.Second})
-	require.Equal(t, flow.StopRate, one.Check(r, false).Stop, "at once in the process that heard it")
+	require.Equal(t, flow.StopRate, one.Check(r, flow.Verdict{}).Stop, "at once in the process that heard it")
 	require.NoError(t, one.Flush(t.Context(), pool))
 	c.Advance(time.Second)
 	for range 29 {

@@ -2,11 +2,14 @@ package flow
 
 // Every time is the database's, and leaves it only as the seconds from now: workers need not agree on what time it is.
 
-// sqlReadState lists what stops sends. It reads only what is in trouble.
+// sqlReadState lists what stops sends. It reads only what is in trouble. A breaker that would be open for longer than
+// any is was opened before the clock was put back, and may be probed now.
 const sqlReadState = `
 WITH clock AS MATERIALIZED (
   SELECT coalesce(@now, clock_timestamp()) AS now)
-SELECT 'breaker' AS kind, b.transport, b.account, b.host AS name, extract(epoch FROM b.until - clock.now)::float8 AS wait,
+SELECT 'breaker' AS kind, b.transport, b.account, b.host AS name,
+       CASE WHEN b.until <= clock.now + make_interval(secs => @most)
+            THEN extract(epoch FROM b.until - clock.now)::float8 ELSE 0 END AS wait,
        b.level
   FROM carillon.breakers b, clock
 UNION ALL
@@ -55,7 +58,8 @@ p AS (
      SET probe = @token, probed_at = coalesce(@now, clock_timestamp())
     FROM x
    WHERE (b.transport, b.account, b.host) = (x.transport, x.account, x.host)
-     AND b.until <= coalesce(@now, clock_timestamp())
+     AND (b.until <= coalesce(@now, clock_timestamp())
+          OR b.until > coalesce(@now, clock_timestamp()) + make_interval(secs => @most))
      AND (b.probe IS NULL
           OR (b.probed_at < coalesce(@now, clock_timestamp()) - make_interval(secs => @settled)
               AND NOT EXISTS (SELECT FROM carillon.leases l
@@ -87,7 +91,7 @@ ON CONFLICT DO NOTHING`
 // sqlTakeTokens decides for a whole batch. Critical receipts may take everything, the others leave the share that is kept
 // for those. Of the others come first who were told to wait before; whoever is new stands behind them, at the tail, as
 // long as they come. What is asked for beyond the batch is given only if everybody is served. The rows are locked, in
-// their order, before the clock is read.
+// their order, before the clock is read. An arrival further ahead than the burst is from before the clock was put back.
 const sqlTakeTokens = `
 WITH x AS MATERIALIZED (
   SELECT x.transport, x.account, x.key, x.period, x.burst, x.kept, x.critical, x.waited, x.fresh, x.extra
@@ -109,7 +113,7 @@ r AS MATERIALIZED (
     FROM x JOIN t USING (transport, account, key)
    CROSS JOIN LATERAL (SELECT
      greatest(0, extract(epoch FROM t.held_until - t.now))::float8 AS held,
-     CASE WHEN t.arrival > t.now THEN extract(epoch FROM t.arrival - t.now) ELSE 0 END::float8 AS ahead,
+     CASE WHEN t.arrival > t.now THEN least(x.burst * x.period, extract(epoch FROM t.arrival - t.now)) ELSE 0 END::float8 AS ahead,
      CASE WHEN t.tail > t.now THEN extract(epoch FROM t.tail - t.now) ELSE 0 END::float8 AS tail) s
    CROSS JOIN LATERAL (SELECT
      CASE WHEN s.held > 0 THEN 0 ELSE greatest(0, floor(x.burst - s.ahead / x.period + 0.000001))::int END AS free) f
@@ -131,7 +135,7 @@ r AS MATERIALIZED (
      greatest(s.held, n.ahead - (x.burst - 1 - x.kept) * x.period) AS wait) w),
 u AS (
   UPDATE carillon.budgets b
-     SET arrival = CASE WHEN r.taken > 0 THEN r.now + make_interval(secs => r.ahead) ELSE b.arrival END,
+     SET arrival = CASE WHEN r.ahead > 0 THEN r.now + make_interval(secs => r.ahead) ELSE b.arrival END,
          tail = CASE WHEN r.queued > 0
                      THEN r.now + make_interval(secs => least(@longest, r.tail_wait + r.queued * r.period)) ELSE b.tail END,
          held_until = CASE WHEN r.held > 0 THEN b.held_until END,

@@ -11,16 +11,18 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 )
 
-// refresh reads what stops sends, unless that was done a moment ago.
-func (g *Gate) refresh(ctx context.Context, db DB) error {
+// refresh reads what stops sends, unless that was done less than age ago.
+func (g *Gate) refresh(ctx context.Context, db DB, age time.Duration) error {
 	g.mu.Lock()
 	started := g.clock()
-	fresh := !g.readAt.IsZero() && started.Sub(g.readAt) < stale && !started.Before(g.readAt)
+	fresh := !g.readAt.IsZero() && started.Sub(g.readAt) < age && !started.Before(g.readAt)
 	g.mu.Unlock()
 	if fresh {
 		return nil
 	}
-	rows, err := db.Query(ctx, sqlReadState, pgx.StrictNamedArgs{"now": g.now()})
+	rows, err := db.Query(ctx, sqlReadState, pgx.StrictNamedArgs{
+		"now": g.now(), "most": longestShut.Seconds(),
+	})
 	if err != nil {
 		return fmt.Errorf("read breakers and holds: %w", err)
 	}
@@ -65,6 +67,7 @@ func (g *Gate) refresh(ctx context.Context, db DB) error {
 	}
 	for key, wait := range holds {
 		g.holds[key] = later(g.holds[key], started.Add(wait))
+		delete(g.portions, key)
 	}
 	return nil
 }
@@ -105,7 +108,8 @@ func (g *Gate) probe(ctx context.Context, db DB, token uuid.UUID, verdicts []Ver
 		return nil
 	}
 	args := hostArgs(hosts)
-	args["token"], args["settled"], args["now"] = token, settled.Seconds(), g.now()
+	args["token"], args["now"] = token, g.now()
+	args["settled"], args["most"] = settled.Seconds(), longestShut.Seconds()
 	started := g.clock()
 	rows, err := db.Query(ctx, sqlProbeBreakers, args)
 	if err != nil {
@@ -137,6 +141,13 @@ func (g *Gate) probe(ctx context.Context, db DB, token uuid.UUID, verdicts []Ver
 		return fmt.Errorf("probe %d destinations: %w", len(hosts), err)
 	}
 	return nil
+}
+
+// Pending reports whether [Gate.Flush] has something to tell. What other workers should know does not wait.
+func (g *Gate) Pending() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.events) > 0
 }
 
 // Flush tells Postgres what Report found out. Most of the time there is nothing to tell, and it makes no statement.

@@ -13,35 +13,63 @@ import (
 // that is a row in this database has nothing to wait for.
 func (r *run) admit(ctx context.Context) error {
 	var asking []*item
-	var requests []flow.Request
 	for _, it := range r.open() {
 		t := r.transports[it.Transport]
 		if _, here := t.(transports.InDatabase); here {
 			continue
 		}
+		var route flow.Route
 		err := r.contain(ctx, "transport's router", it, func() error {
-			it.route = flow.RouteOf(t, it.message())
+			route = flow.RouteOf(t, it.message())
 			return nil
 		})
 		if err != nil {
 			r.settleFailure(it, transports.Classify(err), time.Now())
 			continue
 		}
-		asking = append(asking, it)
-		requests = append(requests, flow.Request{
-			Route: it.route, Critical: it.Priority == receipts.Critical,
+		it.sending = flow.Request{
+			Route: route, Critical: it.Priority == receipts.Critical,
 			Tried: it.Attempts > 0, Waited: it.WaitedFor == receipts.RateLimited,
-		})
+		}
+		asking = append(asking, it)
 	}
-	verdicts, err := r.gate.Admit(ctx, r.db, r.batch.Token, requests)
+	verdicts, err := r.gate.Admit(ctx, r.db, r.batch.Token, requestsOf(asking))
 	if err != nil {
 		return err
 	}
 	for i, it := range asking {
-		it.probe = verdicts[i].Probe
+		it.admitted = verdicts[i]
 		r.settleStop(it, verdicts[i])
 	}
 	return nil
+}
+
+func requestsOf(items []*item) []flow.Request {
+	requests := make([]flow.Request, len(items))
+	for i, it := range items {
+		requests[i] = it.sending
+	}
+	return requests
+}
+
+// again asks the gate about items that have senders now, and settles those that may not go any more.
+func (r *run) again(ctx context.Context, items []*item) (free, stopped []*item, err error) {
+	verdicts := make([]flow.Verdict, len(items))
+	for i, it := range items {
+		verdicts[i] = it.admitted
+	}
+	if err := r.gate.Again(ctx, r.db, requestsOf(items), verdicts); err != nil {
+		return nil, nil, err
+	}
+	for i, it := range items {
+		it.admitted = verdicts[i]
+		if r.settleStop(it, verdicts[i]) {
+			stopped = append(stopped, it)
+		} else {
+			free = append(free, it)
+		}
+	}
+	return free, stopped, nil
 }
 
 // settleStop lets an item wait that the gate does not let through, and reports whether there was one.
@@ -63,10 +91,10 @@ func (r *run) settleStop(it *item, v flow.Verdict) bool {
 // tell lets the gate know how a send ended. A send that was cut from our side says nothing about the destination, and a
 // panic of our own nothing but to a probe, which must not go unanswered.
 func (r *run) tell(ctx context.Context, it *item, failure *transports.Error) {
-	if failure != nil && (ctx.Err() != nil || failure.Code == codePanic && !it.probe) {
+	if failure != nil && (ctx.Err() != nil || failure.Code == codePanic && !it.admitted.Probe) {
 		return
 	}
-	result := flow.Result{Route: it.route, Receipt: it.ID, Failure: failure, Probe: it.probe, Token: r.batch.Token}
+	result := flow.Result{Route: it.sending.Route, Receipt: it.ID, Failure: failure, Probe: it.admitted.Probe, Token: r.batch.Token}
 	if failure != nil {
 		result.Wait = it.result.Wait
 		if failure.RetryAfter > 0 {

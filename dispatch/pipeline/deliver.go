@@ -102,7 +102,8 @@ func (d *delivery) send(ctx context.Context) {
 			d.begin(ctx)
 		case it := <-d.done:
 			d.land(it)
-			if d.wanted() {
+			// What other workers have to know does not wait.
+			if d.wanted() || d.gate.Pending() {
 				d.write(ctx)
 			}
 		case <-tick.C:
@@ -135,11 +136,18 @@ func (d *delivery) begin(ctx context.Context) {
 		return
 	}
 	items := d.rest[:d.slots]
-	bound, err := d.bind(ctx, items)
+	free, stopped, err := d.again(ctx, items)
+	var bound []*item
+	if err == nil && len(free) > 0 {
+		bound, err = d.bind(ctx, free)
+	}
 	if err != nil {
 		d.err = err
 		d.forget()
 		return
+	}
+	for _, it := range stopped {
+		d.add(it)
 	}
 	d.rest = d.rest[len(items):]
 	d.free(d.slots - len(bound))

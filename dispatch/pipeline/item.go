@@ -34,9 +34,9 @@ type item struct {
 	// target is where a transport with recipients of its own sends it.
 	target any
 
-	// route is where it goes, and probe says that its send decides about the breaker there.
-	route flow.Route
-	probe bool
+	// sending asks for its send, and admitted is the gate's answer.
+	sending  flow.Request
+	admitted flow.Verdict
 
 	// result settles the item.
 	result *receipts.Result

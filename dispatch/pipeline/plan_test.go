@@ -480,3 +480,33 @@ func TestJudgeAsksEveryAudienceNow(t *testing.T) {
 	_, err := p.Judge(t.Context(), p.pool, event, "ann")
 	require.ErrorIs(t, err, dispatch.ErrUnknownEvent)
 }
+
+// statements notes what runs on a connection.
+type statements struct{ all []string }
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	s.all = append(s.all, data.SQL)
+	return ctx
+}
+
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func TestAPlanAsksNoBreakerAndTakesNoToken(t *testing.T) {
+	t.Parallel()
+	p := setupPlans(t, resource(nil, emailTo("user")))
+	_, err := p.pool.Exec(t.Context(), `INSERT INTO carillon.breakers (transport, account, host, opened_at, until, class, code, detail)
+		VALUES ('email', '', '', now(), now(), 'transient', '', '')`)
+	require.NoError(t, err)
+	cfg := p.pool.Config()
+	seen := &statements{}
+	cfg.ConnConfig.Tracer, cfg.MaxConns = seen, 1
+	p.pool, err = pgxpool.NewWithConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	defer p.pool.Close()
+	require.Equal(t, []string{"email.user to ann at ann@example.com: send"}, outcomes(p.plan(t, numbered("ann"), nil)))
+	require.NotEmpty(t, seen.all)
+	for _, sql := range seen.all {
+		require.NotContains(t, sql, "carillon.breakers")
+		require.NotContains(t, sql, "carillon.budgets")
+	}
+}

@@ -96,13 +96,13 @@ func (r *run) send(ctx context.Context, it *item) {
 		r.handBack(it)
 		return
 	}
-	if r.settleStop(it, r.gate.Check(it.route, it.probe)) {
+	if r.settleStop(it, r.gate.Check(it.sending.Route, it.admitted)) {
 		return
 	}
 	started := time.Now()
 	sending, cancel := context.WithTimeout(ctx, r.sendTimeout)
 	defer cancel()
-	if r.probe(ctx, it, started) {
+	if r.probe(ctx, sending, it, started) {
 		return
 	}
 	var accepted transports.Result

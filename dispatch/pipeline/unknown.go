@@ -24,8 +24,9 @@ func (it *item) expired(reason receipts.Reason) receipts.Result {
 }
 
 // probe asks the provider for an earlier try whose answer was lost, where the channel says so, and reports whether that
-// settled the item. Nothing is sent while the provider cannot tell.
-func (r *run) probe(ctx context.Context, it *item, started time.Time) (settled bool) {
+// settled the item. Nothing is sent while the provider cannot tell. To ask is a request like any other: it waits while
+// the gate says so, and its answer counts for the destination's breaker.
+func (r *run) probe(ctx, sending context.Context, it *item, started time.Time) (settled bool) {
 	if !it.Unanswered || it.channel.OnUnknown != transports.Probe {
 		return false
 	}
@@ -36,19 +37,22 @@ func (r *run) probe(ctx context.Context, it *item, started time.Time) (settled b
 		if !can {
 			return transports.Errorf(transports.Configuration, "transport %s cannot be asked for a message", it.Transport)
 		}
-		accepted, found, err = prober.Probe(ctx, it.message())
+		accepted, found, err = prober.Probe(sending, it.message())
 		return err
 	})
 	switch {
 	case err != nil:
-		r.settleFailure(it, probeFailure(err), started)
+		failure := probeFailure(err)
+		r.settleFailure(it, failure, started)
 		if it.result.State != receipts.Waiting || it.result.Wait >= r.left(it) {
 			it.result.State, it.result.Reason = receipts.Uncertain, receipts.AnswerLost
 		}
+		r.tell(ctx, it, failure)
 		return true
 	case found:
 		r.settleAccepted(it, accepted, started)
 		it.result.Reason, it.result.Answered = receipts.Confirmed, true
+		r.tell(ctx, it, nil)
 		return true
 	}
 	it.answered = true
