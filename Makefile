@@ -83,7 +83,8 @@ vuln: $(GOVULNCHECK) ## look for known vulnerabilities in what we call
 .PHONY: prove
 prove: ## the long forms of tests that make test runs short: a million rows, hundreds of plans against their sends, a thousand walks
 	$(call say,long tests)
-	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'Million|ThePlanIsTheSend|Noisy|KilledPostgres' ./cmd/carillon ./dispatch/worker
+	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'Million|ThePlanIsTheSend|Noisy|KilledPostgres|DatabaseThatStops' \
+		./cmd/carillon ./dispatch/worker ./dispatch/monitor
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m ./internal/model
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'ManyWait|NoHerd' ./dispatch/pipeline
 

@@ -49,7 +49,8 @@ type EmitOpts struct {
 	ResourceID   string
 	// Priority overrides the event's own for this occurrence.
 	Priority Priority
-	// Trace is a W3C traceparent, stored with the event.
+	// Trace is a W3C traceparent, stored with the event, to which every attempt is linked. Defaults to the span of the
+	// emit, if the context carries one of OpenTelemetry.
 	Trace string
 	// Savepoint runs the emit under a savepoint, so that a failing one leaves the caller's transaction usable. It
 	// costs two round trips more.
@@ -155,9 +156,15 @@ func (s session) emitAll(ctx context.Context, calls []*call, savepoint bool) ([]
 	return emitted, nil
 }
 
-// emitOne runs one call.
-func (s session) emitOne(ctx context.Context, c *call, savepoint bool) (Emitted, error) {
-	emitted, err := s.emitAll(ctx, []*call{c}, savepoint)
+// emitTraced runs the one call that prepareFunc makes of opts, in a span.
+func (s session) emitTraced(ctx context.Context, name string, opts *EmitOpts, prepareFunc func() (*call, error)) (Emitted, error) {
+	ctx, span := startEmit(ctx, name, opts)
+	c, err := prepareFunc()
+	var emitted []Emitted
+	if err == nil {
+		emitted, err = s.emitAll(ctx, []*call{c}, opts.Savepoint)
+	}
+	span.end(emitted, err)
 	if err != nil {
 		return Emitted{}, err
 	}

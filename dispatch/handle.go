@@ -89,6 +89,13 @@ func (h *Handle[T]) trigger(ctx context.Context, s session, action Action, paylo
 		return nil, err
 	}
 	opts = h.complete(payload, opts)
+	ctx, span := startEmit(ctx, h.resource.Name+"."+string(action), opts)
+	emitted, err := h.emitEvents(ctx, s, events, payload, opts)
+	span.end(emitted, err)
+	return emitted, err
+}
+
+func (h *Handle[T]) emitEvents(ctx context.Context, s session, events []string, payload T, opts *EmitOpts) ([]Emitted, error) {
 	calls := make([]*call, len(events))
 	for i, event := range events {
 		own := *opts
@@ -96,6 +103,7 @@ func (h *Handle[T]) trigger(ctx context.Context, s session, action Action, paylo
 			// With one key for all of them, the second event would conflict with the first.
 			own.IdempotencyKey += "/" + event
 		}
+		var err error
 		if calls[i], err = h.dispatcher.prepare(event, payload, &own); err != nil {
 			return nil, err
 		}
@@ -105,11 +113,8 @@ func (h *Handle[T]) trigger(ctx context.Context, s session, action Action, paylo
 
 func (h *Handle[T]) emit(ctx context.Context, s session, event string, payload T, opts *EmitOpts) (Emitted, error) {
 	opts = h.complete(payload, opts)
-	c, err := h.dispatcher.prepare(h.resource.Name+"."+event, payload, opts)
-	if err != nil {
-		return Emitted{}, err
-	}
-	return s.emitOne(ctx, c, opts.Savepoint)
+	name := h.resource.Name + "." + event
+	return s.emitTraced(ctx, name, opts, func() (*call, error) { return h.dispatcher.prepare(name, payload, opts) })
 }
 
 // complete fills in what the resource knows.

@@ -50,9 +50,11 @@ func EmitPublishedTx(ctx context.Context, tx pgx.Tx, event string, data json.Raw
 	if event == "" {
 		return Emitted{}, &InvalidError{Field: "event", Problem: "is empty"}
 	}
-	c, err := newCall(sqlEmitPublished, event, data, opts)
-	if err != nil {
-		return Emitted{}, err
+	var full EmitOpts
+	if opts != nil {
+		full = *opts
 	}
-	return pgxSession(tx).emitOne(ctx, c, opts != nil && opts.Savepoint)
+	return pgxSession(tx).emitTraced(ctx, event, &full, func() (*call, error) {
+		return newCall(sqlEmitPublished, event, data, &full)
+	})
 }

@@ -59,6 +59,15 @@ func BulkLane(lane string) (transport string, bulk bool) {
 	return strings.CutSuffix(lane, "_"+Bulk.String())
 }
 
+// SplitLane is the inverse of [Lane]. What is no lane gives it as the transport, and no priority.
+func SplitLane(lane string) (transport string, priority string) {
+	at := strings.LastIndexByte(lane, '_')
+	if at < 0 {
+		return lane, ""
+	}
+	return lane[:at], lane[at+1:]
+}
+
 // Event is one occurrence, as stored.
 type Event struct {
 	ID             uuid.UUID       `json:"id"`

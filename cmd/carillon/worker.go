@@ -16,6 +16,7 @@ import (
 
 func newWorkerCommand(a *app) *cobra.Command {
 	var migrate bool
+	var watched monitorFlags
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Deliver what is emitted, until a signal",
@@ -23,7 +24,9 @@ func newWorkerCommand(a *app) *cobra.Command {
 SIGTERM. Sends that are under way then get the configured grace to finish; a second signal ends the process at once,
 and another worker takes over when the leases have expired. Any number of workers share the work.
 
-Logs go to standard error: text on a terminal, else JSON.`,
+Logs go to standard error: text on a terminal, else JSON. Health and metrics are answered on the address of
+--monitor, to whoever asks. Spans go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it is set; the other
+variables of OpenTelemetry are honoured.`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := a.loadConfig()
@@ -31,10 +34,12 @@ Logs go to standard error: text on a terminal, else JSON.`,
 				return err
 			}
 			a.fallBackTo(file)
-			return a.work(cmd.Context(), file, migrate)
+			return a.work(cmd.Context(), file, migrate, watched)
 		},
 	}
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "apply missing migrations first")
+	cmd.Flags().StringVar(&watched.address, "monitor", "", "answer /healthz, /readyz and /metrics at this `host:port`, or off (default "+defaultMonitor+")")
+	cmd.Flags().BoolVar(&watched.profiles, "profiles", false, "also answer /debug/pprof there")
 	return cmd
 }
 
@@ -44,7 +49,7 @@ func connections(file *config.File) int32 {
 	return int32(perTransport*len(file.Transports) + upkeep)
 }
 
-func (a *app) work(ctx context.Context, file *config.File, migrate bool) (err error) {
+func (a *app) work(ctx context.Context, file *config.File, migrate bool, watched monitorFlags) (err error) {
 	logger := a.logger()
 	defer func() { err = errors.Join(err, closeTransports(ctx, file.Transports)) }()
 	pool, err := a.connect(ctx, connections(file))
@@ -60,7 +65,14 @@ func (a *app) work(ctx context.Context, file *config.File, migrate bool) (err er
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	w, err := worker.New(pool, file.Dispatcher, workerConfig(file, logger))
+	tel, unwatch, err := watched.watchWorker(ctx, pool, file.Dispatcher.Registry().Transports(), logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unwatch()) }()
+	cfg := workerConfig(file, logger)
+	cfg.Telemetry = tel
+	w, err := worker.New(pool, file.Dispatcher, cfg)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const codePanic = "panic"
 func (p *Pipeline) contain(ctx context.Context, what string, it *item, f func() error) (err error) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
+			p.telemetry.Panicked()
 			p.logger.ErrorContext(ctx, "panic contained",
 				slog.String("in", what), slog.String("receipt_id", it.ID.String()), slog.String("event", it.Event.Name),
 				slog.String("type", fmt.Sprintf("%T", recovered)), slog.String("stack", string(debug.Stack())))

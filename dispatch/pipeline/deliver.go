@@ -44,7 +44,7 @@ func (r *run) deliver(ctx context.Context) error {
 		t, ok := r.transports[it.Transport].(transports.InDatabase)
 		switch {
 		case it.result != nil:
-			d.add(it)
+			d.add(ctx, it)
 		case ok:
 			inDatabase[t] = append(inDatabase[t], it)
 		default:
@@ -60,7 +60,7 @@ func (r *run) deliver(ctx context.Context) error {
 			continue
 		}
 		for _, it := range r.sendAllTx(ctx, t, bound) {
-			d.add(it)
+			d.add(ctx, it)
 		}
 	}
 	r.leave(r.ahead - len(d.rest))
@@ -101,7 +101,7 @@ func (d *delivery) send(ctx context.Context) {
 		case <-gather.C:
 			d.begin(ctx)
 		case it := <-d.done:
-			d.land(it)
+			d.land(ctx, it)
 			// What other workers have to know does not wait.
 			if d.wanted() || d.gate.Pending() {
 				d.write(ctx)
@@ -147,7 +147,7 @@ func (d *delivery) begin(ctx context.Context) {
 		return
 	}
 	for _, it := range stopped {
-		d.add(it)
+		d.add(ctx, it)
 	}
 	d.rest = d.rest[len(items):]
 	d.free(d.slots - len(bound))
@@ -163,11 +163,11 @@ func (d *delivery) begin(ctx context.Context) {
 }
 
 // land takes the result of a send, and those of others that have ended.
-func (d *delivery) land(it *item) {
+func (d *delivery) land(ctx context.Context, it *item) {
 	for {
 		d.flying--
 		d.owed++
-		d.add(it)
+		d.add(ctx, it)
 		select {
 		case it = <-d.done:
 		default:

@@ -8,6 +8,7 @@ import (
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/dispatch/people"
+	"github.com/carillon-notify/carillon/dispatch/telemetry"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -30,6 +31,8 @@ type item struct {
 	try    int
 	// answered means that the provider was asked, and has none of the earlier tries.
 	answered bool
+	// traced is the send that is under way; nil before it.
+	traced *telemetry.Try
 
 	// target is where a transport with recipients of its own sends it.
 	target any

@@ -22,6 +22,7 @@ func (r *run) match(ctx context.Context) error {
 		if !known || r.transports[it.Transport] == nil || it.channel.Transport != it.Transport {
 			r.logger.WarnContext(ctx, "receipt of an undeclared channel waits",
 				slog.String("receipt_id", it.ID.String()), slog.String("event", it.Event.Name), slog.String("channel", it.Channel))
+			r.telemetry.Undeclared()
 			r.settleUndeclared(it)
 			continue
 		}

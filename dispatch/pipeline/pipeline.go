@@ -11,6 +11,7 @@ import (
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
+	"github.com/carillon-notify/carillon/dispatch/telemetry"
 	"github.com/carillon-notify/carillon/internal/failpoint"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/transports"
@@ -37,6 +38,8 @@ type Config struct {
 	Retry flow.RetryPolicy
 	// Gate says what may be sent now. Give all pipelines of a process the same. Defaults to one of its own.
 	Gate *flow.Gate
+	// Telemetry counts and traces attempts. Defaults to none.
+	Telemetry *telemetry.Telemetry
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -54,6 +57,7 @@ type Pipeline struct {
 	sendTimeout time.Duration
 	retry       flow.RetryPolicy
 	gate        *flow.Gate
+	telemetry   *telemetry.Telemetry
 	logger      *slog.Logger
 }
 
@@ -77,6 +81,7 @@ func New(cfg *Config) (*Pipeline, error) {
 		sendTimeout: cmp.Or(cfg.SendTimeout, 180*time.Second),
 		retry:       cfg.Retry,
 		gate:        cmp.Or(cfg.Gate, flow.New(&flow.Config{Logger: cfg.Logger})),
+		telemetry:   cfg.Telemetry,
 		logger:      cmp.Or(cfg.Logger, slog.Default()),
 	}
 	for _, t := range cfg.Transports {
@@ -99,6 +104,8 @@ type run struct {
 	items []*item
 	// ahead is how many items have neither begun to be sent nor been settled.
 	ahead int
+	// began is when the batch was claimed, by this process's clock.
+	began time.Time
 }
 
 // stage is one step of a batch.
@@ -167,7 +174,7 @@ func (r *run) all(ctx context.Context) error {
 }
 
 func (p *Pipeline) begin(db receipts.DB, batch *receipts.Batch) *run {
-	return &run{Pipeline: p, db: db, batch: batch, items: newItems(batch)}
+	return &run{Pipeline: p, db: db, batch: batch, items: newItems(batch), began: time.Now()}
 }
 
 // drop takes an item out of the batch without a result.

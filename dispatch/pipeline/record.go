@@ -27,7 +27,8 @@ type recorder struct {
 }
 
 // add takes the result of a settled item.
-func (r *recorder) add(it *item) {
+func (r *recorder) add(ctx context.Context, it *item) {
+	r.observe(ctx, it)
 	r.pending = append(r.pending, *it.result)
 	r.made[it.ID] = it.Attempts + 1
 }
@@ -51,7 +52,10 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	}
 	failpoint.Pass(failpoint.S7)
 	for _, result := range r.pending {
-		if !slices.Contains(recorded, result.ID) {
+		if slices.Contains(recorded, result.ID) {
+			r.finished(result)
+		} else {
+			r.telemetry.Fenced()
 			r.logger.WarnContext(ctx, "a late result was fenced off",
 				slog.String("receipt_id", result.ID.String()), slog.String("state", string(result.State)))
 		}

@@ -63,6 +63,7 @@ func (r *run) sendTx(ctx context.Context, t transports.InDatabase, items []*item
 		return err
 	})
 	if err == nil {
+		r.wrote(ctx, items)
 		return nil
 	}
 	for _, it := range items {
@@ -105,6 +106,7 @@ func (r *run) send(ctx context.Context, it *item) {
 	if r.probe(ctx, sending, it, started) {
 		return
 	}
+	sending, it.traced = r.telemetry.Send(sending, it.described(), started, r.delay(it))
 	var accepted transports.Result
 	failpoint.Pass(failpoint.S1, it.body.Recipient.Address)
 	err := r.contain(ctx, "transport", it, func() (err error) {
@@ -112,6 +114,7 @@ func (r *run) send(ctx context.Context, it *item) {
 		return err
 	})
 	if err != nil {
+		r.countUnclassified(it, err)
 		failure := transports.Classify(err)
 		r.settleFailure(it, failure, started)
 		r.tell(ctx, it, failure)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/flow"
+	"github.com/carillon-notify/carillon/dispatch/telemetry"
 	"github.com/carillon-notify/carillon/transports"
 )
 
@@ -41,6 +42,8 @@ type Config struct {
 	Retry flow.RetryPolicy
 	// Name names the worker in leases. Defaults to host name and process id.
 	Name string
+	// Telemetry counts and traces what the worker does, and tells whether it is alive. Defaults to none.
+	Telemetry *telemetry.Telemetry
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }

@@ -147,6 +147,7 @@ func (l *lane) claim(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	l.turn(batch)
+	l.cfg.Telemetry.Claimed(l.name, len(batch.Receipts))
 	for _, w := range wakes {
 		w.claimed = slices.ContainsFunc(batch.Receipts, func(c receipts.Claimed) bool { return c.ID == w.receipt })
 	}

@@ -65,10 +65,11 @@ func isLane(d *dispatch.Dispatcher, name string) bool {
 
 // add makes a lane.
 func (w *Worker) add(name string) error {
+	w.cfg.Telemetry.Lane(name, cmp.Or(w.cfg.LaneSenders[name], w.cfg.Senders))
 	p, err := pipeline.New(&pipeline.Config{
 		Dispatcher: w.dispatcher, Transports: w.cfg.Transports, Store: w.store,
 		Senders: cmp.Or(w.cfg.LaneSenders[name], w.cfg.Senders), Stop: w.stopping,
-		SendTimeout: w.cfg.SendTimeout, Retry: w.cfg.Retry, Gate: w.gate, Logger: w.cfg.Logger,
+		SendTimeout: w.cfg.SendTimeout, Retry: w.cfg.Retry, Gate: w.gate, Telemetry: w.cfg.Telemetry, Logger: w.cfg.Logger,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/carillon-notify/carillon/dispatch/telemetry"
 	"github.com/carillon-notify/carillon/receipts"
 )
 
@@ -21,6 +22,8 @@ type leases struct {
 	db     receipts.DB
 	length time.Duration
 	logger *slog.Logger
+	// telemetry may be nil.
+	telemetry *telemetry.Telemetry
 
 	mu   sync.Mutex
 	held map[uuid.UUID]*held
@@ -82,6 +85,7 @@ func (l *leases) renew(ctx context.Context) error {
 		case slices.Contains(stand, token):
 			h.end.Reset(l.length - margin - time.Since(started))
 		default:
+			l.telemetry.LeaseLost()
 			l.logger.WarnContext(ctx, "a lease was lost", slog.String("token", token.String()))
 			h.cancel(receipts.ErrLeaseLost)
 		}

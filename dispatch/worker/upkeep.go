@@ -25,11 +25,16 @@ func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
 	}{
 		{"renew leases", w.cfg.Lease / 3, w.leases.renew},
 		{"promote due jobs", promoteEvery, func(ctx context.Context) error {
-			_, err := w.store.Promote(ctx, w.pool, w.lanes.names())
+			promoted, err := w.store.Promote(ctx, w.pool, w.lanes.names())
+			w.cfg.Telemetry.Promoted(promoted)
+			if ctx.Err() == nil {
+				w.cfg.Telemetry.Beat(err)
+			}
 			return err
 		}},
 		{"reclaim expired leases", reclaimEvery, func(ctx context.Context) error {
 			reclaimed, err := w.store.Reclaim(ctx, w.pool, poisonAfter)
+			w.cfg.Telemetry.Reclaimed(len(reclaimed))
 			if len(reclaimed) > 0 {
 				w.cfg.Logger.WarnContext(ctx, "receipts of a lost worker reclaimed", slog.Int("receipts", len(reclaimed)))
 			}
@@ -37,6 +42,7 @@ func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
 		}},
 		{"reconcile receipts", reconcileEvery, func(ctx context.Context) error {
 			mended, err := w.store.Reconcile(ctx, w.pool, reconcileGrace)
+			w.cfg.Telemetry.Reconciled(len(mended))
 			if len(mended) > 0 {
 				w.cfg.Logger.WarnContext(ctx, "receipts without an alarm got a new one", slog.Int("receipts", len(mended)))
 			}

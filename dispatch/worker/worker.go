@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/carillon-notify/carillon/dispatch"
@@ -54,6 +55,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 	w.trouble = slog.New(newSparse(cfg.Logger.Handler()))
 	w.leases = newLeases(w.store, pool, cfg.Lease, cfg.Logger)
 	w.gate = flow.New(&flow.Config{Logger: cfg.Logger})
+	w.leases.telemetry = cfg.Telemetry
 	queues := map[string]river.QueueConfig{}
 	for _, name := range lanesOf(d) {
 		if err := w.add(name); err != nil {
@@ -71,6 +73,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 		CompletedJobRetentionPeriod: 10 * time.Minute,
 		ReindexerIndexNames:         indexes(),
 		Logger:                      slog.New(warnings{w.trouble.Handler()}),
+		Hooks:                       []rivertype.Hook{river.HookMetricEmitFunc(w.fetched)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("new worker: %w", err)
@@ -144,6 +147,13 @@ func (w *Worker) stopped() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// fetched notes that River looked into a lane.
+func (w *Worker) fetched(_ context.Context, params *rivertype.HookMetricEmitParams) {
+	if m, ok := params.Metric.(*rivertype.JobGetAvailableCountMetric); ok {
+		w.cfg.Telemetry.Looked(m.Queue)
 	}
 }
 

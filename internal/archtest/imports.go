@@ -42,11 +42,14 @@ var layers = map[string][]string{
 	"dispatch/internal/registry": {"dispatch/people", "receipts", "templates", "transports"},
 	"dispatch/internal/sqltext":  nil,
 	"dispatch/pipeline": {
-		"dispatch", "dispatch/flow", "dispatch/internal/registry", "dispatch/people", "receipts", "preferences", "inbox",
-		"templates", "transports", "internal/failpoint",
+		"dispatch", "dispatch/flow", "dispatch/internal/registry", "dispatch/people", "dispatch/telemetry", "receipts",
+		"preferences", "inbox", "templates", "transports", "internal/failpoint",
 	},
+	"dispatch/monitor":   {"dispatch/telemetry", "migrations"},
+	"dispatch/telemetry": {"receipts", "transports"},
 	"dispatch/worker": {
-		"dispatch", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "receipts", "migrations", "transports", "preferences",
+		"dispatch", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "dispatch/telemetry", "receipts", "migrations",
+		"transports", "preferences",
 	},
 	"dispatch/dispatchtest": {
 		"dispatch/...", "counters", "inbox", "migrations", "preferences", "receipts", "templates", "transports/...",
