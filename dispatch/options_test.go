@@ -15,6 +15,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/dispatchtest"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
@@ -231,6 +232,9 @@ var elsewhere = map[string]string{
 	"WorkerConfig.SendTimeout": "dispatch/worker/options_test.go TestOptionSendTimeout", "WorkerConfig.Grace": "dispatch/worker/worker_test.go TestASendThatOutlivesTheGrace",
 	"WorkerConfig.Telemetry": "dispatch/telemetry/worker_test.go TestAcceptedSendsAreCounted",
 	"WorkerConfig.Logger":    "dispatch/worker/options_test.go TestOptionLogger", "RetryPolicy.Base": "dispatch/worker/options_test.go TestOptionRetry",
+	"WorkerConfig.Delivery": "dispatch/worker/delivery_test.go TestOptionDelivery", "DeliveryConfig.Mode": "dispatch/pipeline/divert_test.go TestModes",
+	"DeliveryConfig.Redirect": "dispatch/pipeline/divert_test.go TestModes", "DeliveryConfig.Allow": "dispatch/pipeline/divert_test.go TestModes",
+	"DeliveryConfig.Capture": "dispatch/pipeline/divert_test.go TestCapturedMessagesAreFiles", "delivery.": "dispatch/config/delivery_test.go TestDeliveryArrives",
 	"RetryPolicy.Cap": "dispatch/worker/options_test.go TestOptionRetry", "RetryPolicy.MaxAttempts": "dispatch/worker/options_test.go TestOptionRetry",
 	"RetryPolicy.Deadline": "dispatch/pipeline/retry_test.go TestOptionDeadline", "RetryPolicy.schedule": "dispatch/flow/retry_test.go TestAWebhooksWaits",
 	"Config.Resources": "dispatch/options_test.go TestEveryOption",
@@ -246,7 +250,8 @@ func TestEveryOptionHasATest(t *testing.T) {
 		"Config": reflect.TypeFor[dispatch.Config](), "Category": reflect.TypeFor[dispatch.Category](),
 		"Resource": reflect.TypeFor[dispatch.Resource[dispatch.Data]](), "Event": reflect.TypeFor[dispatch.Event[dispatch.Data]](),
 		"Channel": reflect.TypeFor[dispatch.Channel](), "Content": reflect.TypeFor[dispatch.Content](),
-		"EmitOpts": reflect.TypeFor[dispatch.EmitOpts](), "WorkerConfig": reflect.TypeFor[worker.Config](),
+		"DeliveryConfig": reflect.TypeFor[delivery.Config](),
+		"EmitOpts":       reflect.TypeFor[dispatch.EmitOpts](), "WorkerConfig": reflect.TypeFor[worker.Config](),
 		"RetryPolicy": reflect.TypeFor[flow.RetryPolicy](),
 	} {
 		for i := range of.NumField() {

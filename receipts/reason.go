@@ -37,6 +37,8 @@ const (
 	Guarded Reason = "guarded"
 	// SwitchedOff had a recipient that takes nothing at present, such as a disabled endpoint.
 	SwitchedOff Reason = "switched_off"
+	// Captured was kept from leaving by the mode of delivery, as on a developer's machine.
+	Captured Reason = "captured"
 	// AlreadyRead had a recipient who read the same event's notification first.
 	AlreadyRead Reason = "already_read"
 
@@ -73,7 +75,7 @@ func Reasons(s State) []Reason {
 	case Sent:
 		return []Reason{Accepted, Confirmed}
 	case Skipped:
-		return []Reason{NoRecipients, NoAddress, OptedOut, Guarded, SwitchedOff, AlreadyRead}
+		return []Reason{NoRecipients, NoAddress, OptedOut, Guarded, SwitchedOff, AlreadyRead, Captured}
 	case Failed:
 		return []Reason{Rejected, BadAddress, Exhausted, RenderFailed, Poison}
 	case Expired:

@@ -12,6 +12,7 @@ func Builtin() []Spec {
 		InAppSpec(),
 		BroadcastSpec(),
 		WebhookSpec(),
+		JobSpec(),
 	}
 }
 

@@ -32,3 +32,11 @@ type AddressChecker interface {
 	Transport
 	CheckAddress(address string) error
 }
+
+// Previewer is implemented by a transport that can show what it would send, without any network. What a mode of delivery
+// captures is written that way; of any other transport, the message as JSON.
+type Previewer interface {
+	Transport
+	// Preview returns the bytes, and the extension of a file that holds them, such as ".eml".
+	Preview(m Message) (content []byte, extension string, err error)
+}

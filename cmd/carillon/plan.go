@@ -113,8 +113,9 @@ func (f *planFlags) params(a *app, event string) (p pipeline.PlanParams, err err
 // newPlanner is one for the declarations of a file, with its workers' policy.
 func (a *app) newPlanner(file *config.File) (*pipeline.Planner, error) {
 	return pipeline.NewPlanner(file.Dispatcher, &pipeline.PlannerConfig{
-		Logger: a.logger(),
-		Retry:  retryPolicy(file.Worker.Retry),
+		Delivery: file.Delivery,
+		Logger:   a.logger(),
+		Retry:    retryPolicy(file.Worker.Retry),
 	})
 }
 

@@ -8,8 +8,10 @@ import (
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/broadcast"
+	"github.com/carillon-notify/carillon/transports/broadcast/nats"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/job"
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
@@ -20,7 +22,8 @@ func builders() []config.Builder {
 		{Spec: transports.EmailSpec(), New: configured(email.New)},
 		{Spec: transports.SlackSpec(), New: configured(slack.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
-		{Spec: transports.BroadcastSpec(), NoConfig: true, New: bare(broadcast.New)},
+		{Spec: transports.BroadcastSpec(), NoConfig: true, New: broadcaster},
+		{Spec: transports.JobSpec(), New: configured(job.New)},
 		{Spec: transports.WebhookSpec(), New: configured(webhook.New)},
 	}
 }
@@ -38,6 +41,24 @@ func configured[C any, T transports.Transport](newFunc func(*C) (T, error)) func
 		}
 		return built, nil
 	}
+}
+
+// broadcaster signals over NATS if the file says where that is, else in the database.
+func broadcaster(decode func(any) error) (transports.Transport, error) {
+	var c struct {
+		NATS *nats.Config `yaml:"nats"`
+	}
+	if err := decode(&c); err != nil {
+		return nil, err
+	}
+	if c.NATS == nil {
+		return broadcast.New(), nil
+	}
+	t, err := nats.New(c.NATS)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // bare makes a transport that has nothing to configure.

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/transports"
 )
 
@@ -31,6 +32,8 @@ type File struct {
 	Dispatcher *dispatch.Dispatcher
 	// Transports are those with a section, and those that need none, in the order of the builders.
 	Transports []transports.Transport
+	// Delivery is the section delivery; nil if the file has none, which is live.
+	Delivery *delivery.Config
 	// Worker is the section worker. Its zero values mean the worker's own defaults.
 	Worker Worker
 	// Settings are the keys in effect, without secrets.
@@ -86,6 +89,7 @@ func (l *loader) load() (*File, error) {
 	built := l.buildTransports()
 	l.settle()
 	l.checkAddresses(built)
+	l.checkDelivery()
 	dispatcher := l.declare()
 	if problems := l.problems(); problems != nil {
 		closeAll(built)
@@ -93,7 +97,7 @@ func (l *loader) load() (*File, error) {
 	}
 	return &File{
 		DatabaseURL: l.doc.DatabaseURL, Dispatcher: dispatcher, Transports: built, Worker: l.doc.Worker,
-		Settings: l.settings(),
+		Delivery: l.doc.Delivery, Settings: l.settings(),
 	}, nil
 }
 

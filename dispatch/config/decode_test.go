@@ -20,7 +20,7 @@ func builderOf(into any, err error) config.Builder {
 			if err := decode(into); err != nil {
 				return nil, err
 			}
-			return &slack{}, err
+			return &gongs{}, err
 		},
 	}
 }
@@ -118,7 +118,7 @@ func TestBuilderProblems(t *testing.T) {
 		}, []string{"c.yaml:2:2: transports.pager: its builder made nothing"}},
 		{"NothingRead", source, config.Builder{
 			Spec: transports.Spec{Name: "pager"},
-			New:  func(func(any) error) (transports.Transport, error) { return &slack{}, nil },
+			New:  func(func(any) error) (transports.Transport, error) { return &gongs{}, nil },
 		}, []string{"c.yaml:3:3: transports.pager.name: unknown key (there are no keys here)"}},
 	} {
 		t.Run(one.name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestBuilderProblems(t *testing.T) {
 
 func TestTransportsOfAWrongFileAreClosed(t *testing.T) {
 	t.Parallel()
-	made := &slack{}
+	made := &gongs{}
 	builder := config.Builder{Spec: slackSpec(), NoConfig: true, New: func(func(any) error) (transports.Transport, error) {
 		return made, nil
 	}}
@@ -148,6 +148,6 @@ func TestSuggestions(t *testing.T) {
 		require.Contains(t, problems(t, key+": 1", nil)[0], want)
 	}
 	require.Equal(t, []string{
-		"c.yaml:1:1: unknown key (keys: database_url, public_url, people, audiences, categories, transports, events, worker)",
+		"c.yaml:1:1: unknown key (keys: database_url, public_url, people, audiences, categories, transports, events, delivery, worker)",
 	}, problems(t, "no name: 1", nil))
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/transports"
 )
 
@@ -18,6 +19,7 @@ type document struct {
 	// Transports are decoded by their builders.
 	Transports map[string]*node `yaml:"transports"`
 	Events     map[string]event `yaml:"events"`
+	Delivery   *delivery.Config `yaml:"delivery"`
 	Worker     Worker           `yaml:"worker"`
 }
 

@@ -56,12 +56,12 @@ func TestEnvironmentProblems(t *testing.T) {
 	require.Equal(t, []string{
 		"c.yaml:1:15: database_url: the environment variable NOPE is not set",
 		"c.yaml:2:13: public_url: ${ begins a reference to the environment (write ${NAME}, or $${ for the characters themselves)",
-		"c.yaml:4:15: transports.slack.webhook_url: the environment variable NEITHER is not set",
-		"c.yaml:4:15: transports.slack.webhook_url: the environment variable NOPE is not set",
+		"c.yaml:4:15: transports.gongs.webhook_url: the environment variable NEITHER is not set",
+		"c.yaml:4:15: transports.gongs.webhook_url: the environment variable NOPE is not set",
 		"c.yaml:5:20: worker.senders: must be a whole number (it comes from ${WORD})",
 	}, problems(t, `database_url: ${NOPE}
 public_url: ${my-url}
-transports: { slack: {
+transports: { gongs: {
  webhook_url: "${NOPE}${NEITHER}" } }
 worker: { senders: "${WORD}" }
 `, three()))

@@ -61,9 +61,9 @@ func notBuilt(name string) string {
 
 func TestTransportOfTheProgramsOwnIsBuilt(t *testing.T) {
 	t.Parallel()
-	file := parse(t, `transports: { slack: {} }`)
+	file := parse(t, `transports: { gongs: {} }`)
 	require.Len(t, file.Transports, 2)
-	require.Equal(t, "slack", file.Transports[1].Name())
+	require.Equal(t, "gongs", file.Transports[1].Name())
 }
 
 func TestUnconfiguredTransport(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch"
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/transports"
@@ -35,7 +36,7 @@ func TestDesignEqualsGo(t *testing.T) {
 			Audiences: map[string]dispatch.Audience{
 				"user":  dispatch.Field("user_id"),
 				"admin": dispatch.SQL("select id from app.users where admin"),
-				"ops":   dispatch.Fixed("slack", "#orders"),
+				"ops":   dispatch.Fixed("gongs", "#orders"),
 			},
 			Events: []dispatch.Event[dispatch.Data]{{
 				Name: "created", Category: "orders", NotificationType: dispatch.Success, Sample: &sample,
@@ -78,7 +79,7 @@ func TestEveryKeyArrives(t *testing.T) {
 			Audiences: map[string]dispatch.Audience{
 				"user":  dispatch.Field("buyer.id"),
 				"admin": dispatch.SQL("select id from app.users where admin"),
-				"desk":  dispatch.Fixed(transports.Email, "desk@example.com").And("slack", "#desk"),
+				"desk":  dispatch.Fixed(transports.Email, "desk@example.com").And("gongs", "#desk"),
 			},
 			Events: []dispatch.Event[dispatch.Data]{fullCreated(&sample), {
 				Name: "paid", Priority: dispatch.Bulk, Sample: &sample,
@@ -103,11 +104,15 @@ func TestEveryKeyArrives(t *testing.T) {
 		SendTimeout: time.Minute, Grace: 30 * time.Second,
 		Retry: config.Retry{Base: time.Second, Cap: 10 * time.Minute, Deadline: 48 * time.Hour, MaxAttempts: 5},
 	}, file.Worker)
+	require.Equal(t, &delivery.Config{
+		Mode: delivery.Redirect, Redirect: map[string]string{"email": "dev@example.com"},
+		Allow: map[string][]string{"email": {"example.com"}}, Capture: "./outbox",
+	}, file.Delivery)
 	verbose := true
 	require.Equal(t, slackConfig{
 		WebhookURL: "https://hooks.example.com/services/T0PSECRET", Retries: 16, Ratio: 0.5, Verbose: &verbose,
 		Names: []string{"a", "b"}, Extra: map[string]any{"a": []any{uint64(1)}},
-	}, file.Transports[2].(*slack).slackConfig)
+	}, file.Transports[2].(*gongs).slackConfig)
 }
 
 func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
@@ -132,7 +137,7 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 			},
 			{Transport: transports.Email, Audience: "admin"},
 			{Transport: transports.InApp, Audience: "admin"},
-			{Transport: "slack", Audience: "desk", Content: dispatch.Content{Title: "Desk"}, Options: slackOptions{
+			{Transport: "gongs", Audience: "desk", Content: dispatch.Content{Title: "Desk"}, Options: slackOptions{
 				Thread: "order-{{ code }}", Color: "red", Loud: true, Height: 5, Weight: 1.5, After: 90 * time.Second,
 				Tags: []string{"a", "{{ code }}"}, Details: map[string]string{"Total": "{{ total }}"},
 			}},

@@ -10,12 +10,12 @@ import (
 
 // withOptions is a file with one channel to Slack whose options begin in line 8.
 func withOptions(options string) string {
-	return `transports: { slack: {}, email: { smtp: "smtp://localhost", from: a@example.com } }
-audiences: { ops: { fixed: { slack: "#ops", email: ops@example.com } } }
+	return `transports: { gongs: {}, email: { smtp: "smtp://localhost", from: a@example.com } }
+audiences: { ops: { fixed: { gongs: "#ops", email: ops@example.com } } }
 events:
   a.b:
     channels:
-      - transport: slack
+      - transport: gongs
         audience: ops
         options: ` + options + `
     content: { message: m, title: t, subject: s }
@@ -71,6 +71,6 @@ func TestOptionsOfATransportWithout(t *testing.T) {
 func TestFixedAddressesAreCheckedByTheirTransports(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{
-		"c.yaml:2:37: audiences.ops.fixed.slack: a channel's name begins with #",
-	}, problems(t, "transports: { slack: {} }\naudiences: { ops: { fixed: { slack: ops } } }\n", three()))
+		"c.yaml:2:37: audiences.ops.fixed.gongs: a channel's name begins with #",
+	}, problems(t, "transports: { gongs: {} }\naudiences: { ops: { fixed: { gongs: ops } } }\n", three()))
 }

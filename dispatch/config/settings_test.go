@@ -24,7 +24,7 @@ func TestSettingsSayWhereAValueComesFrom(t *testing.T) {
 	file := parse(t, `database_url: ${DATABASE_URL}
 transports:
   email: { smtp: "smtps://shop:${SMTP_PASSWORD}@mail.example.com", from: shop@example.com }
-  slack:
+  gongs:
     extra: { token: xoxb-1 }
 audiences:
   user: { field: user_id }
@@ -44,7 +44,7 @@ worker:
 		{Key: "transports.email.smtp", Value: config.Redacted, Line: 3, Variable: "SMTP_PASSWORD"},
 		{Key: "transports.email.from", Value: "shop@example.com", Line: 3},
 		{Key: "transports.email.helo"},
-		{Key: "transports.slack.webhook_url"},
+		{Key: "transports.gongs.webhook_url"},
 		{Key: "audiences.user.field", Value: "user_id", Line: 7},
 		{Key: "events.shop.created.sample", Value: `{"n":2,"user_id":"1"}`, Line: 10},
 		{Key: "events.shop.created.channels[0].transport", Value: "in_app", Line: 12},

@@ -29,25 +29,25 @@ type slackConfig struct {
 	Hidden     func()            `yaml:"-"`
 }
 
-type slack struct {
+type gongs struct {
 	slackConfig
 	closed bool
 }
 
-func (*slack) Name() string          { return "slack" }
-func (*slack) Spec() transports.Spec { return slackSpec() }
-func (*slack) CheckAddress(address string) error {
+func (*gongs) Name() string          { return "gongs" }
+func (*gongs) Spec() transports.Spec { return slackSpec() }
+func (*gongs) CheckAddress(address string) error {
 	if address[0] != '#' {
 		return errors.New("a channel's name begins with #")
 	}
 	return nil
 }
 
-func (*slack) Send(context.Context, transports.Message) (transports.Result, error) {
+func (*gongs) Send(context.Context, transports.Message) (transports.Result, error) {
 	return transports.Result{}, nil
 }
 
-func (s *slack) Close(context.Context) error {
+func (s *gongs) Close(context.Context) error {
 	s.closed = true
 	return nil
 }
@@ -74,7 +74,7 @@ func (o slackOptions) CheckOptions() error {
 
 func slackSpec() transports.Spec {
 	return transports.Spec{
-		Name: "slack", Required: []string{transports.FieldMessage}, Uses: []string{transports.FieldTitle}, Options: slackOptions{},
+		Name: "gongs", Required: []string{transports.FieldMessage}, Uses: []string{transports.FieldTitle}, Options: slackOptions{},
 	}
 }
 
@@ -101,7 +101,7 @@ func emailBuilder() config.Builder {
 
 func slackBuilder() config.Builder {
 	return config.Builder{Spec: slackSpec(), New: func(decode func(any) error) (transports.Transport, error) {
-		var s slack
+		var s gongs
 		if err := decode(&s.slackConfig); err != nil {
 			return nil, err
 		}
@@ -109,7 +109,7 @@ func slackBuilder() config.Builder {
 	}}
 }
 
-// two are the transports that Carillon brings; three are these and one that only this test has.
+// two are transports that Carillon brings; three are these and one that only this test has, under a name of its own.
 func two() []config.Builder   { return []config.Builder{inAppBuilder(), emailBuilder()} }
 func three() []config.Builder { return append(two(), slackBuilder()) }
 

@@ -16,7 +16,7 @@ func TestSyntaxErrorsStandAlone(t *testing.T) {
 		{"Tab", "a:\n\tb: 1", "c.yaml:2:1: not YAML: found character '\t' that cannot start any token"},
 		{"Header", "a: |x\n  b", "c.yaml:1:4: not YAML: invalid header option"},
 		{
-			"BareReference", "transports: { slack: { webhook_url: ${URL} } }",
+			"BareReference", "transports: { gongs: { webhook_url: ${URL} } }",
 			`c.yaml:1:38: not YAML: ',' or '}' must be specified (inside { } and [ ] put "${…}" into quotes)`,
 		},
 		{"TwoDocuments", "a: 1\n---\nb: 2", "c.yaml:3:1: the file has a second document (put everything into one)"},

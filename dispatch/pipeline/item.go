@@ -36,6 +36,8 @@ type item struct {
 
 	// target is where a transport with recipients of its own sends it.
 	target any
+	// captured means that the mode of delivery keeps the message in the house.
+	captured bool
 
 	// sending asks for its send, and admitted is the gate's answer.
 	sending  flow.Request

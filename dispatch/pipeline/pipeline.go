@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	modes "github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/dispatch/telemetry"
@@ -40,6 +41,8 @@ type Config struct {
 	Gate *flow.Gate
 	// Telemetry counts and traces attempts. Defaults to none.
 	Telemetry *telemetry.Telemetry
+	// Delivery says where messages go that leave the house. Defaults to their recipients.
+	Delivery *modes.Config
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -58,6 +61,7 @@ type Pipeline struct {
 	retry       flow.RetryPolicy
 	gate        *flow.Gate
 	telemetry   *telemetry.Telemetry
+	delivery    *modes.Config
 	logger      *slog.Logger
 }
 
@@ -82,7 +86,11 @@ func New(cfg *Config) (*Pipeline, error) {
 		retry:       cfg.Retry,
 		gate:        cmp.Or(cfg.Gate, flow.New(&flow.Config{Logger: cfg.Logger})),
 		telemetry:   cfg.Telemetry,
+		delivery:    cfg.Delivery,
 		logger:      cmp.Or(cfg.Logger, slog.Default()),
+	}
+	for _, wrong := range cfg.Delivery.Check(p.registry.Specs()) {
+		return nil, fmt.Errorf("new pipeline: Config.Delivery: %s: %s", wrong.Key, wrong.Message)
 	}
 	for _, t := range cfg.Transports {
 		if _, twice := p.transports[t.Name()]; twice {
@@ -127,6 +135,8 @@ func (r *run) stages() []stage {
 		{name: "decide", run: r.decide},
 		{name: "target", run: r.target},
 		{name: stageRender, run: r.render},
+		{name: "divert", run: r.divert},
+		{name: "capture", run: r.capture, outward: true},
 		{name: "admit", run: r.admit, outward: true},
 		{name: "deliver", run: r.deliver, outward: true},
 		{name: "report", run: r.report, outward: true},

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	modes "github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/receipts"
@@ -106,6 +107,8 @@ func (p *Plan) count(outcome PlanOutcome) int {
 type PlannerConfig struct {
 	// Retry is the policy of the workers, which tells a retry from a failure.
 	Retry flow.RetryPolicy
+	// Delivery is that of the workers: a plan says what would be captured, and which address would get what is redirected.
+	Delivery *modes.Config
 	// Logger takes the stacks of contained panics. Defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -206,7 +209,7 @@ func (p *Planner) planEvent(
 
 // pipeline is one whose transports are names without a way to send.
 func (p *Planner) pipeline(store *receipts.Store) (*Pipeline, error) {
-	cfg := &Config{Dispatcher: p.dispatcher, Store: store, Retry: p.cfg.Retry, Logger: p.cfg.Logger}
+	cfg := &Config{Dispatcher: p.dispatcher, Delivery: p.cfg.Delivery, Store: store, Retry: p.cfg.Retry, Logger: p.cfg.Logger}
 	for _, spec := range p.dispatcher.Registry().Specs() {
 		cfg.Transports = append(cfg.Transports, standIn{spec})
 	}

@@ -140,6 +140,9 @@ func (pl *planning) add(it *item) {
 		Recipient: it.named.ID, Address: cmp.Or(it.recipient.Address, it.named.Address),
 		Outcome: PlanSend, When: it.DueAt.UTC(), Verdicts: it.verdicts, Body: it.body,
 	}
+	if it.body != nil {
+		p.Address = it.body.Recipient.Address
+	}
 	if p.Verdicts == nil {
 		p.Verdicts = []receipts.Verdict{}
 	}

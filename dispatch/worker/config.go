@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/telemetry"
 	"github.com/carillon-notify/carillon/transports"
@@ -40,6 +41,9 @@ type Config struct {
 	Grace time.Duration
 	// Retry replaces numbers of how failed sends are tried again, whatever the event's own retry says. Defaults to none.
 	Retry flow.RetryPolicy
+	// Delivery is for programs that are not to reach real people: redirect to one address, allow some, capture the rest.
+	// Defaults to delivering.
+	Delivery *delivery.Config
 	// Name names the worker in leases. Defaults to host name and process id.
 	Name string
 	// Telemetry counts and traces what the worker does, and tells whether it is alive. Defaults to none.
@@ -90,6 +94,10 @@ func (c *Config) validate(d *dispatch.Dispatcher) error {
 			problems = append(problems, fmt.Sprintf("Config.LaneSenders[%q] is %d (1 to 10000)", lane, n))
 		}
 	}
+	problems = append(problems, c.badAddresses(d)...)
+	for _, wrong := range c.Delivery.Check(d.Registry().Specs()) {
+		problems = append(problems, fmt.Sprintf("Config.Delivery: %s: %s", wrong.Key, wrong.Message))
+	}
 	if c.Batch < 1 || c.Batch > 1000 {
 		problems = append(problems, fmt.Sprintf("Config.Batch is %d (1 to 1000)", c.Batch))
 	}
@@ -103,4 +111,26 @@ func (c *Config) validate(d *dispatch.Dispatcher) error {
 		return fmt.Errorf("new worker: %s", strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// badAddresses asks the transports that can tell about the fixed addresses of their channels.
+func (c *Config) badAddresses(d *dispatch.Dispatcher) []string {
+	var problems []string
+	for _, t := range c.Transports {
+		checker, ok := t.(transports.AddressChecker)
+		if !ok {
+			continue
+		}
+		for _, e := range d.Registry().Events() {
+			for _, channel := range e.Channels {
+				if channel.Transport != t.Name() || channel.Fixed == "" {
+					continue
+				}
+				if err := checker.CheckAddress(channel.Fixed); err != nil {
+					problems = append(problems, fmt.Sprintf("event %s, channel %s: the fixed address %s", e.Name, channel.Name, err))
+				}
+			}
+		}
+	}
+	return problems
 }

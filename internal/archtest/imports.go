@@ -17,11 +17,13 @@ var layers = map[string][]string{
 
 	"receipts/audit": {"receipts", "transports"},
 
-	"transports":           nil,
-	"transports/classify":  {"transports"},
-	"transports/email":     {"transports", "transports/classify", "internal/failpoint"},
-	"transports/broadcast": {"transports"},
-	"transports/inapp":     {"transports", "inbox"},
+	"transports":                nil,
+	"transports/classify":       {"transports"},
+	"transports/email":          {"transports", "transports/classify", "internal/failpoint"},
+	"transports/broadcast":      {"transports"},
+	"transports/broadcast/nats": {"transports", "transports/broadcast"},
+	"transports/job":            {"transports"},
+	"transports/inapp":          {"transports", "inbox"},
 	"transports/webhook": {
 		"transports", "transports/classify", "transports/webhook/endpoints", "transports/webhook/signature", "internal/egress",
 	},
@@ -35,20 +37,21 @@ var layers = map[string][]string{
 		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",
 		"internal/failpoint",
 	},
-	"dispatch/config":            {"dispatch", "dispatch/people", "transports", "templates"},
+	"dispatch/config":            {"dispatch", "dispatch/delivery", "dispatch/people", "transports", "templates"},
 	"dispatch/flow":              {"transports"},
+	"dispatch/delivery":          {"transports"},
 	"dispatch/hook":              nil,
 	"dispatch/people":            {"dispatch/internal/sqltext"},
 	"dispatch/internal/registry": {"dispatch/people", "receipts", "templates", "transports"},
 	"dispatch/internal/sqltext":  nil,
 	"dispatch/pipeline": {
-		"dispatch", "dispatch/flow", "dispatch/internal/registry", "dispatch/people", "dispatch/telemetry", "receipts",
+		"dispatch", "dispatch/delivery", "dispatch/flow", "dispatch/internal/registry", "dispatch/people", "dispatch/telemetry", "receipts",
 		"preferences", "inbox", "templates", "transports", "internal/failpoint",
 	},
 	"dispatch/monitor":   {"dispatch/telemetry", "migrations"},
 	"dispatch/telemetry": {"receipts", "transports"},
 	"dispatch/worker": {
-		"dispatch", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "dispatch/telemetry", "receipts", "migrations",
+		"dispatch", "dispatch/delivery", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "dispatch/telemetry", "receipts", "migrations",
 		"transports", "preferences",
 	},
 	"dispatch/dispatchtest": {

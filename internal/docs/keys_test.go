@@ -28,6 +28,9 @@ var meanings = map[string]string{
 	"worker.grace": "How long sends may finish after the worker is told to stop. Defaults to 10 s.",
 	"transports.email.helo": "The name by which we greet the server. Defaults to this machine's name, or the domain of from " +
 		"if that has no dot.",
+	"delivery.mode":       "live, redirect or capture. Required in the section, so that nobody reaches real people by forgetting it.",
+	"delivery.redirect.*": "The address of the transport that takes the place of every other, in mode redirect.",
+	"delivery.allow.*[]":  "What is delivered to as it is: whole addresses, the domains of email addresses, the hosts of URLs.",
 	"database_url": "The database, as a URL or as words of libpq. The flag `--database-url` and the variable `DATABASE_URL` " +
 		"go before it.",
 	"public_url": "Where the application is reached, for links: templates read it as `{{ public_url }}`. Defaults to empty.",
@@ -64,7 +67,9 @@ var (
 		"webhook.Config": "transports/webhook/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
-		"worker.Config":     "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",
+		"nats.Config":       "transports/broadcast/nats/nats.go", "job.Config": "transports/job/job.go",
+		"delivery.Config": "dispatch/delivery/delivery.go",
+		"worker.Config":   "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",
 	}
 	better = map[string]string{
 		"event": "dispatch.Event", "channel": "dispatch.Channel", "category": "dispatch.Category",
@@ -139,7 +144,7 @@ func walk(t *testing.T, name, path string) []key {
 func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Expr) []key {
 	t.Helper()
 	kinds := map[string]string{
-		"string": "text", "int": "number", "bool": "true or false", "Secret": "text, secret", "Duration": "duration", "Data": "object",
+		"string": "text", "Mode": "text", "int": "number", "bool": "true or false", "Secret": "text, secret", "Duration": "duration", "Data": "object",
 		"Limit": "rate",
 	}
 	switch e := e.(type) {
@@ -152,8 +157,16 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 			return []key{{path, "object", meaning(t, owner, f, tag, path)}}
 		}
 		// The sections of the transports are those of their builders.
-		return slices.Concat(walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
-			walk(t, "webhook.Config", "transports.webhook"))
+		switch tag {
+		case "nats":
+			return walk(t, "nats.Config", path)
+		case "delivery":
+			return walk(t, "delivery.Config", path)
+		}
+		return slices.Concat(
+			value(t, owner, f, "nats", "transports.broadcast.nats", e), walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
+			walk(t, "job.Config", "transports.job"), walk(t, "webhook.Config", "transports.webhook"),
+		)
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)
 	case *ast.Ident:

@@ -10,8 +10,11 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/broadcast"
+	"github.com/carillon-notify/carillon/transports/broadcast/nats"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/job"
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
@@ -34,6 +37,18 @@ func builders() []config.Builder {
 			Spec: transports.InAppSpec(), NoConfig: true,
 			New: func(func(any) error) (transports.Transport, error) { return inapp.New(), nil },
 		},
+		{Spec: transports.BroadcastSpec(), NoConfig: true, New: func(decode func(any) error) (transports.Transport, error) {
+			return broadcast.New(), decode(&struct {
+				NATS *nats.Config `yaml:"nats"`
+			}{})
+		}},
+		{Spec: transports.JobSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c job.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			return job.New(&c)
+		}},
 		{Spec: transports.SlackSpec(), New: func(decode func(any) error) (transports.Transport, error) {
 			var c slack.Config
 			if err := decode(&c); err != nil {
