@@ -37,7 +37,7 @@ func TestOneEventOneReceiptAndOneJobPerChannel(t *testing.T) {
 	for channel, want := range map[string]receipt{
 		"in_app.user": {Transport: "in_app", Audience: "user", Queue: "in_app_default"},
 		"email.user":  {Transport: "email", Audience: "user", Queue: "email_default"},
-		"slack.ops":   {Transport: "slack", Audience: "ops", Queue: "slack_default"},
+		"gongs.ops":   {Transport: "gongs", Audience: "ops", Queue: "gongs_default"},
 	} {
 		want.Channel, want.Priority, want.State, want.JobState = channel, 2, "pending", "available"
 		want.DueAt, want.ScheduledAt = now, now
@@ -228,7 +228,7 @@ func TestAtPostponesEverything(t *testing.T) {
 		require.Equal(t, "scheduled", r.JobState, r.Channel)
 	}
 	require.Equal(t, at.Add(5*time.Minute), *got["email.user"].SendAt)
-	require.Nil(t, got["slack.ops"].SendAt)
+	require.Nil(t, got["gongs.ops"].SendAt)
 	billed := b.receipts(b.emitEvent("billed", a7, &dispatch.EmitOpts{At: at}).EventID)["email.user"]
 	require.Equal(t, at.Add(time.Minute), *billed.SendAt)
 	require.Equal(t, at.Add(time.Minute+time.Hour), *billed.ExpiresAt)

@@ -117,7 +117,7 @@ func TestTheLastTimeWithTheLongestDelayIsWrittenAsJSON(t *testing.T) {
 	for i := range r.Events[0].Channels {
 		r.Events[0].Channels[i].Delay = 366 * 24 * time.Hour
 	}
-	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{r}, Transports: []transports.Spec{slack()}})
+	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{r}, Transports: []transports.Spec{gongs()}})
 	require.NoError(t, err)
 	emitted, err := dispatch.For(d, r).EmitTx(t.Context(), tx, r.Events[0].Name, a7, &dispatch.EmitOpts{
 		At: time.Date(9996, 12, 31, 23, 59, 59, 0, time.UTC),
@@ -139,7 +139,7 @@ func TestAllEventsOfAnActionAreCheckedBeforeTheFirstIsEmitted(t *testing.T) {
 	before := b.counts()
 	resource := orders()
 	resource.Events[1].Name = "billed_and_paid"
-	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{resource}, Transports: []transports.Spec{slack()}})
+	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{resource}, Transports: []transports.Spec{gongs()}})
 	require.NoError(t, err)
 	keys := &dispatch.EmitOpts{IdempotencyKey: strings.Repeat("x", dispatch.MaxName-len("/orders.created"))}
 	_, err = dispatch.For(d, resource).TriggerTx(t.Context(), tx, checkout, a7, keys)

@@ -20,7 +20,7 @@ func changed(t *testing.T, b *bundle, change func(*dispatch.Resource[order])) []
 	resource := orders()
 	change(&resource)
 	d, err := dispatch.New(&dispatch.Config{
-		Resources: []dispatch.Declaration{resource}, Transports: []transports.Spec{slack()},
+		Resources: []dispatch.Declaration{resource}, Transports: []transports.Spec{gongs()},
 		Categories: []dispatch.Category{{Name: "orders"}},
 	})
 	require.NoError(t, err)
@@ -173,7 +173,7 @@ func TestOneWriterOfATimeSlotWakesTheLane(t *testing.T) {
 
 func TestEveryLaneOfAnEmitIsWoken(t *testing.T) {
 	t.Parallel()
-	for _, lane := range []string{"email_default", "in_app_default", "slack_default"} {
+	for _, lane := range []string{"email_default", "in_app_default", "gongs_default"} {
 		heard, _ := wakes(t, 1, lane, func(b *bundle, tx pgx.Tx) {
 			_, err := b.orders.EmitTx(b.ctx(), tx, "created", a7, nil)
 			require.NoError(b.t, err)

@@ -38,7 +38,7 @@ func orders() dispatch.Resource[order] {
 		Actions: []dispatch.Action{create, checkout, archive},
 		Audiences: map[string]dispatch.Audience{
 			"user": dispatch.Person(func(o order) string { return o.UserID }),
-			"ops":  dispatch.Fixed("slack", "#orders"),
+			"ops":  dispatch.Fixed("gongs", "#orders"),
 		},
 		Events: []dispatch.Event[order]{
 			{
@@ -46,7 +46,7 @@ func orders() dispatch.Resource[order] {
 				Channels: []dispatch.Channel{
 					{Transport: transports.InApp, Audience: "user"},
 					{Transport: transports.Email, Audience: "user", Delay: 5 * time.Minute},
-					{Transport: "slack", Audience: "ops"},
+					{Transport: "gongs", Audience: "ops"},
 				},
 			},
 			{
@@ -58,9 +58,9 @@ func orders() dispatch.Resource[order] {
 	}
 }
 
-// slack is a transport that knows fixed addresses.
-func slack() transports.Spec {
-	return transports.Spec{Name: "slack", Required: []string{transports.FieldMessage}}
+// gongs is a transport that knows fixed addresses.
+func gongs() transports.Spec {
+	return transports.Spec{Name: "gongs", Required: []string{transports.FieldMessage}}
 }
 
 var a7 = order{ID: "A7", UserID: "ann"}
@@ -68,7 +68,7 @@ var a7 = order{ID: "A7", UserID: "ann"}
 func newOrders(t *testing.T) (*dispatch.Dispatcher, *dispatch.Handle[order]) {
 	t.Helper()
 	d, err := dispatch.New(&dispatch.Config{
-		Resources: []dispatch.Declaration{orders()}, Transports: []transports.Spec{slack()},
+		Resources: []dispatch.Declaration{orders()}, Transports: []transports.Spec{gongs()},
 	})
 	require.NoError(t, err)
 	return d, dispatch.For(d, orders())
