@@ -32,14 +32,14 @@ r AS (
          job_id = CASE WHEN o.becomes = 'waiting' AND r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
     FROM l, o
    WHERE r.id = o.id AND r.lease_token = l.token AND r.state IN ('resolving', 'sending')
-  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live, o.state AS left_state, o.leased_at),
+  RETURNING r.id, r.event_id, r.state, r.reason, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live, o.state AS left_state, o.leased_at),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, detail)
   SELECT id, tries, leased_at, coalesce(@now, now()), 'unknown', 'unknown', 'the worker was lost; its lease expired'
     FROM r WHERE left_state = 'sending'
   ON CONFLICT DO NOTHING),
 j AS (` + sqlInsertJobs + `)
-SELECT id FROM r`
+SELECT r.id, (SELECT e.name FROM carillon.events e WHERE e.id = r.event_id), r.transport, r.state, r.reason FROM r`
 
 const sqlReconcile = `
 WITH s AS (

@@ -97,7 +97,14 @@ func (s *Store) repairExpired(ctx context.Context, db DB, op uuid.UUID) ([]uuid.
 	if err := note(ctx, db, op, held); err != nil {
 		return nil, err
 	}
-	return s.repairAll(ctx, db, op, func() ([]uuid.UUID, error) { return s.Reclaim(ctx, db, repairPoison) })
+	return s.repairAll(ctx, db, op, func() ([]uuid.UUID, error) {
+		all, err := s.Reclaim(ctx, db, repairPoison)
+		ids := make([]uuid.UUID, len(all))
+		for i, one := range all {
+			ids[i] = one.ID
+		}
+		return ids, err
+	})
 }
 
 // repairPoison is how often in a row a receipt may lose its worker before a repair quarantines it, as in a worker.

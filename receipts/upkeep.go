@@ -19,15 +19,32 @@ func (s *Store) Renew(ctx context.Context, db DB, tokens []uuid.UUID, lease time
 	})
 }
 
+// ReclaimedReceipt is one that was taken from a lost worker.
+type ReclaimedReceipt struct {
+	ID uuid.UUID
+	// Event and Transport are as stored: nothing says that this program declares them.
+	Event, Transport string
+	// State is Waiting, or what the receipt ended as: Failed as poison, or Uncertain.
+	State  State
+	Reason Reason
+}
+
 // Reclaim takes receipts from leases that have expired. One that was being sent gets an attempt with an unknown
 // outcome; where its channel parks those, it is left as uncertain. The others wait for another try, or fail as poison
 // once their worker was lost poison times in a row.
-func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]uuid.UUID, error) {
-	ids, err := collectIDs(ctx, db, "reclaim expired leases", sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
-	if len(ids) > 0 {
+func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]ReclaimedReceipt, error) {
+	rows, err := db.Query(ctx, sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
+	if err != nil {
+		return nil, fmt.Errorf("reclaim expired leases: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ReclaimedReceipt])
+	if err != nil {
+		return nil, fmt.Errorf("reclaim expired leases: %w", err)
+	}
+	if len(all) > 0 {
 		failpoint.Pass(failpoint.W1)
 	}
-	return ids, err
+	return all, nil
 }
 
 // Reconcile sets a new alarm for receipts that have been due for longer than grace and whose job is gone, finished,

@@ -22,8 +22,17 @@ const (
 
 func (b *bundle) reclaim() []uuid.UUID {
 	b.t.Helper()
-	ids, err := b.store.Reclaim(b.ctx(), b.db, poison)
+	all, err := b.store.Reclaim(b.ctx(), b.db, poison)
 	require.NoError(b.t, err)
+	var ids []uuid.UUID
+	for _, one := range all {
+		ids = append(ids, one.ID)
+		row := b.row(one.ID)
+		require.Equal(b.t, row.State, one.State, "what Reclaim says is what it did")
+		require.Equal(b.t, *row.Reason, one.Reason)
+		require.NotEmpty(b.t, one.Transport)
+		require.NotEmpty(b.t, one.Event)
+	}
 	return ids
 }
 

@@ -10,6 +10,7 @@ func defaults() map[string]string {
 		"worker.poll_interval":      "200ms",
 		"worker.send_timeout":       "180s",
 		"worker.grace":              "30s",
+		"worker.monitor":            defaultMonitor,
 		"worker.retry.base":         "that of the event's retry",
 		"worker.retry.cap":          "that of the event's retry",
 		"worker.retry.deadline":     "that of the event's retry",

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/dispatch/monitor"
 	"github.com/carillon-notify/carillon/dispatch/telemetry"
 )
@@ -27,7 +28,6 @@ import (
 const (
 	// defaultMonitor is the port that exporters of OpenTelemetry's metrics use, on loopback: nothing asks who one is.
 	defaultMonitor = "127.0.0.1:9464"
-	monitorOff     = "off"
 	// flushTimeout is how long the last spans may take to leave when the worker ends.
 	flushTimeout = 5 * time.Second
 )
@@ -77,7 +77,7 @@ func (f monitorFlags) watchWorker(
 // no reason not to work.
 func (f monitorFlags) listen(ctx context.Context, logger *slog.Logger) (net.Listener, error) {
 	switch f.address {
-	case monitorOff:
+	case config.MonitorOff:
 		return nil, nil
 	case "":
 		l, err := monitor.Listen(ctx, defaultMonitor)

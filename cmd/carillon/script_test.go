@@ -32,6 +32,9 @@ type scriptTB struct{}
 //	[!] sql [-as VAR] QUERY  run SQL; its rows are standard output, VAR the first value
 //	fails STATUS COMMAND     run a command that must end with this exit status
 //	await QUERY              ask again and again until the first value is true
+//	address free|taken VAR   put an address of this machine into VAR
+//	get STATUS URL           ask again and again until the answer has this status; its body is standard output
+//	collector [VAR]          put the URL of a collector of spans into VAR, or print the spans that it got
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -42,6 +45,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			tb := env.T().(testing.TB)
 			env.Values[scriptTB{}] = tb
+			env.Values[collectorKey{}] = &collector{}
 			env.Setenv("DATABASE_URL", dbtest.DSN(tb))
 			env.Setenv("TZ", "America/Lima") // UTC is what is shown nevertheless.
 			env.Setenv("ESC", "\x1b")
@@ -52,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"sql":     scriptSQL,
 			"fails":   scriptFails,
 			"await":   scriptAwait,
+			"address": scriptAddress, "get": scriptGet, "collector": scriptCollector,
 		},
 	})
 }

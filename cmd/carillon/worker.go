@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -25,7 +26,7 @@ SIGTERM. Sends that are under way then get the configured grace to finish; a sec
 and another worker takes over when the leases have expired. Any number of workers share the work.
 
 Logs go to standard error: text on a terminal, else JSON. Health and metrics are answered on the address of
---monitor, to whoever asks. Spans go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it is set; the other
+--monitor or of worker.monitor, to whoever asks. Spans go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, if it is set; the other
 variables of OpenTelemetry are honoured.`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,11 +35,12 @@ variables of OpenTelemetry are honoured.`,
 				return err
 			}
 			a.fallBackTo(file)
+			watched.address = cmp.Or(watched.address, file.Worker.Monitor)
 			return a.work(cmd.Context(), file, migrate, watched)
 		},
 	}
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "apply missing migrations first")
-	cmd.Flags().StringVar(&watched.address, "monitor", "", "answer /healthz, /readyz and /metrics at this `host:port`, or off (default "+defaultMonitor+")")
+	cmd.Flags().StringVar(&watched.address, "monitor", "", "answer /healthz, /readyz and /metrics at this `host:port`, or off (default worker.monitor, or "+defaultMonitor+")")
 	cmd.Flags().BoolVar(&watched.profiles, "profiles", false, "also answer /debug/pprof there")
 	return cmd
 }

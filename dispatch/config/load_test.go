@@ -101,7 +101,7 @@ func TestEveryKeyArrives(t *testing.T) {
 	require.Equal(t, "postgres://carillon:pg-s3cret@localhost:5432/shop", file.DatabaseURL.Reveal())
 	require.Equal(t, config.Worker{
 		Senders: 16, LaneSenders: map[string]int{"email_bulk": 4}, Batch: 100, Lease: 20 * time.Second, PollInterval: 500 * time.Millisecond,
-		SendTimeout: time.Minute, Grace: 30 * time.Second,
+		SendTimeout: time.Minute, Grace: 30 * time.Second, Monitor: "127.0.0.1:9100",
 		Retry: config.Retry{Base: time.Second, Cap: 10 * time.Minute, Deadline: 48 * time.Hour, MaxAttempts: 5},
 	}, file.Worker)
 	require.Equal(t, &delivery.Config{

@@ -2,14 +2,20 @@ package config
 
 import (
 	"maps"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/carillon-notify/carillon/transports"
 )
 
-// Worker is the section worker, field by field what dispatch/worker's Config takes. Zero means its default.
+// MonitorOff is the address of a monitor that is not wanted.
+const MonitorOff = "off"
+
+// Worker is the section worker, field by field what dispatch/worker's Config takes, and what its command needs. Zero
+// means its default.
 type Worker struct {
 	// Senders is how many sends of a lane are under way at once.
 	Senders int `yaml:"senders"`
@@ -27,6 +33,9 @@ type Worker struct {
 	Grace time.Duration `yaml:"grace"`
 	// Retry says when a failed send is tried again.
 	Retry Retry `yaml:"retry"`
+	// Monitor is the host:port at which /healthz, /readyz and /metrics are answered, to whoever asks; or off. The flag
+	// --monitor goes before it. Defaults to 127.0.0.1:9464, if that is free.
+	Monitor string `yaml:"monitor"`
 }
 
 // Retry is the section worker.retry, field by field a flow.RetryPolicy. Zero means that of the
@@ -56,6 +65,9 @@ func (l *loader) checkWorker() {
 		if c.value < 0 || c.value > c.most {
 			l.refuse("worker."+c.key, "%d is out of range (1 to %d; 0 is the default)", c.value, c.most)
 		}
+	}
+	if _, port, err := net.SplitHostPort(w.Monitor); w.Monitor != "" && w.Monitor != MonitorOff && (err != nil || !isPort(port)) {
+		l.refuse("worker.monitor", "%q is no address (host:port, or off)", w.Monitor)
 	}
 	for _, lane := range slices.Sorted(maps.Keys(w.LaneSenders)) {
 		key := "worker.lane_senders." + lane
@@ -87,4 +99,9 @@ func (l *loader) checkWorker() {
 			l.refuse("worker."+c.key, "%s is too short (at least %s; 0 is the default)", c.value, c.least)
 		}
 	}
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }

@@ -3,6 +3,7 @@ package config_test
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +33,18 @@ func TestWorkerLimits(t *testing.T) {
 		require.NoError(t, err)
 		require.Regexp(t, `^c\.yaml:1:\d+: worker\..*(out of range|too short)`,
 			problems(t, fmt.Sprintf("worker: {%s: %s}", key, values[1]), nil)[0])
+	}
+}
+
+func TestMonitorIsAnAddressOrOff(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"off", "127.0.0.1:9464", "':0'", "'[::1]:9464'", "localhost:65535"} {
+		file, err := config.Parse("c.yaml", []byte("worker: {monitor: "+good+"}"), nil, nil)
+		require.NoError(t, err)
+		require.Equal(t, strings.Trim(good, "'"), file.Worker.Monitor)
+	}
+	for _, bad := range []string{"on", "9464", "localhost", "localhost:http", "localhost:65536", "'::1:9464'"} {
+		require.Contains(t, problems(t, "worker: {monitor: "+bad+"}", nil)[0], "c.yaml:1:19: worker.monitor: ")
 	}
 }
 

@@ -38,7 +38,7 @@ type delivery struct {
 // deliver records what the earlier stages settled and sends the rest, each as soon as a sender is free, so that a slow
 // send holds its sender and nothing else.
 func (r *run) deliver(ctx context.Context) error {
-	d := &delivery{recorder: &recorder{run: r, made: map[uuid.UUID]int{}}, done: make(chan *item, len(r.items))}
+	d := &delivery{recorder: &recorder{run: r, suspects: map[uuid.UUID]*item{}}, done: make(chan *item, len(r.items))}
 	inDatabase := map[transports.InDatabase][]*item{}
 	for _, it := range r.items {
 		t, ok := r.transports[it.Transport].(transports.InDatabase)

@@ -33,9 +33,9 @@ func (r *run) delay(it *item) time.Duration {
 func (r *run) observe(ctx context.Context, it *item) {
 	made := it.result.Attempt
 	if it.traced != nil {
-		it.traced.End(made)
+		it.traced.End(it.result)
 	} else if made != nil {
-		r.telemetry.Attempted(ctx, it.described(), made)
+		r.telemetry.Attempted(ctx, it.described(), it.result)
 	}
 	if made == nil || made.Class == transports.OK {
 		return

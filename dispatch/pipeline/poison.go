@@ -10,11 +10,17 @@ import (
 // not be tried out on the same message for days; an operator reopens it then.
 const poisonPanics = 3
 
+// suspect reports whether the item panicked, and was tried often enough to be poison.
+func (it *item) suspect() bool {
+	return it.result.State == receipts.Waiting && it.Attempts+1 >= poisonPanics &&
+		it.result.Attempt != nil && it.result.Attempt.Code == codePanic
+}
+
 // quarantine turns pending results into poison whose last attempts all ended in the same panic.
 func (r *recorder) quarantine(ctx context.Context) error {
 	for i, result := range r.pending {
-		made := r.made[result.ID]
-		if result.State != receipts.Waiting || made < poisonPanics || result.Attempt == nil || result.Attempt.Code != codePanic {
+		it, suspected := r.suspects[result.ID]
+		if !suspected {
 			continue
 		}
 		earlier, err := r.store.Attempts(ctx, r.db, result.ID)
@@ -26,8 +32,12 @@ func (r *recorder) quarantine(ctx context.Context) error {
 			same++
 		}
 		if same >= poisonPanics {
-			r.pending[i].State, r.pending[i].Reason, r.pending[i].Wait = receipts.Failed, receipts.Poison, 0
+			result.State, result.Reason, result.Wait = receipts.Failed, receipts.Poison, 0
+			r.pending[i] = result
+			it.result = &result
 		}
+		delete(r.suspects, it.ID)
+		r.observe(ctx, it)
 	}
 	return nil
 }

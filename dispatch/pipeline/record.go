@@ -22,15 +22,19 @@ const retryRecord = 50 * time.Millisecond
 type recorder struct {
 	*run
 	pending []receipts.Result
-	// made counts the attempts of each pending result, with this one, since the receipt was emitted or reopened.
-	made map[uuid.UUID]int
+	// suspects are pending items that panicked so often that they may be set aside. What became of them is told once
+	// that is known.
+	suspects map[uuid.UUID]*item
 }
 
 // add takes the result of a settled item.
 func (r *recorder) add(ctx context.Context, it *item) {
-	r.observe(ctx, it)
 	r.pending = append(r.pending, *it.result)
-	r.made[it.ID] = it.Attempts + 1
+	if it.suspect() {
+		r.suspects[it.ID] = it
+		return
+	}
+	r.observe(ctx, it)
 }
 
 // flush records what is pending. It uses a context of its own, because a result must not be lost with the send's.
@@ -61,7 +65,6 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 		}
 	}
 	r.pending = nil
-	clear(r.made)
 	return nil
 }
 
@@ -72,6 +75,9 @@ func (r *recorder) finish(ctx context.Context) error {
 	for wait := retryRecord; ; wait = min(2*wait, time.Second) {
 		err := r.flush(ctx, true)
 		if err == nil || !receipts.Passing(err) || time.Now().Add(wait).After(give) {
+			for _, it := range r.suspects {
+				r.observe(ctx, it)
+			}
 			return err
 		}
 		<-time.After(wait)

@@ -162,6 +162,31 @@ func TestOptionTelemetryTellsOfAFailureOnlyClassAndCode(t *testing.T) {
 	require.Len(t, line["event_id"], 36)
 }
 
+// What sets a receipt aside is known only after its last attempt, and told nevertheless.
+func TestAPanicThatIsQuarantinedIsToldAsTheEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.start(t, nil, func(context.Context, transports.Message) (transports.Result, error) { panic("oh") })
+	b.emit(t, order{ID: "7", UserID: "ann"}, nil)
+	b.becomes(t, 1, "receipts_finished_total", "transport=email state=failed reason=poison")
+	require.Zero(t, value(b.scrape(t), "sends_in_flight", "transport=email"))
+	var spans, lines []string
+	for _, s := range b.spans.GetSpans() {
+		if attributeOf(s, "carillon.transport") == transports.Email {
+			spans = append(spans, attributeOf(s, "carillon.state")+" "+attributeOf(s, "carillon.reason"))
+		}
+	}
+	for l := range strings.Lines(b.logs.String()) {
+		line := map[string]any{}
+		require.NoError(t, json.Unmarshal([]byte(l), &line))
+		if line["msg"] == "attempt failed" {
+			lines = append(lines, fmt.Sprint(line["level"], " ", line["state"], " ", line["reason"]))
+		}
+	}
+	require.Equal(t, []string{"waiting retry", "waiting retry", "failed poison"}, spans)
+	require.Equal(t, []string{"INFO waiting retry", "INFO waiting retry", "WARN failed poison"}, lines)
+}
+
 func TestOnlyWhatIsATraceparentIsRead(t *testing.T) {
 	t.Parallel()
 	const id, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

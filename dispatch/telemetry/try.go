@@ -50,14 +50,14 @@ func (t *Telemetry) Send(ctx context.Context, a Attempt, started time.Time, dela
 	return ctx, &Try{telemetry: t, attempt: a, span: span, sending: true}
 }
 
-// Attempted reports an attempt that ended without a send of its own: one that failed before it, or one of many messages
-// that were written together.
-func (t *Telemetry) Attempted(ctx context.Context, a Attempt, ended *receipts.Attempt) {
+// Attempted reports the attempt of a result that ended without a send of its own: one that failed before it, or one of
+// many messages that were written together.
+func (t *Telemetry) Attempted(ctx context.Context, a Attempt, result *receipts.Result) {
 	if t == nil {
 		return
 	}
-	_, span := t.start(ctx, a, ended.StartedAt)
-	(&Try{telemetry: t, attempt: a, span: span}).End(ended)
+	_, span := t.start(ctx, a, result.Attempt.StartedAt)
+	(&Try{telemetry: t, attempt: a, span: span}).End(result)
 }
 
 // Unclassified counts an error of a transport that no rule names.
@@ -103,9 +103,10 @@ func PlainCode(code string) string {
 	return ""
 }
 
-// End counts the attempt and ends its span. Of an error only class and code are told, because its text may say more. A
-// nil Try does nothing; a nil attempt means that the send was never begun, or handed back.
-func (t *Try) End(ended *receipts.Attempt) {
+// End counts the attempt of the result and ends its span, which says what became of the receipt. Of an error only class
+// and code are told, because its text may say more. A nil Try does nothing; a result without an attempt means that the
+// send was never begun, or handed back.
+func (t *Try) End(result *receipts.Result) {
 	if t == nil {
 		return
 	}
@@ -113,6 +114,9 @@ func (t *Try) End(ended *receipts.Attempt) {
 	if t.sending {
 		m.inFlight.WithLabelValues(t.attempt.Transport, t.attempt.Priority.String()).Dec()
 	}
+	t.span.SetAttributes(
+		attribute.String("carillon.state", string(result.State)), attribute.String("carillon.reason", string(result.Reason)))
+	ended := result.Attempt
 	if ended == nil {
 		t.span.End()
 		return

@@ -156,6 +156,32 @@ func TestUpkeepIsCounted(t *testing.T) {
 	b.becomes(t, 6, "receipts_finished_total", "state=sent")
 }
 
+func TestWhatAReclaimEndsIsCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	store := receipts.New(nil)
+	lose := func(lane string) {
+		batch, err := store.Claim(t.Context(), b.pool, receipts.ClaimParams{Lane: lane, More: 10, Lease: time.Second, Worker: "gone"})
+		require.NoError(t, err)
+		require.NotEmpty(t, batch.Receipts)
+	}
+	// One that two workers died of already, one that may have been sent and must not be again, and those of names that
+	// this program does not declare.
+	b.emit(t, order{ID: "1", UserID: "ann"}, nil)
+	lose("in_app_default")
+	lose("email_default")
+	runSQL(t, b.pool, `SELECT carillon.emit_event('made.up', '{}', '{}', '[{"channel": "c", "transport": "made_up", "audience": "u"}]')`)
+	lose("made_up_default")
+	runSQL(t, b.pool, `UPDATE carillon.receipts SET crashes = 2 WHERE transport <> 'in_app'`)
+	runSQL(t, b.pool, `UPDATE carillon.receipts SET state = 'sending', on_unknown = 'park', tries = 1 WHERE transport = 'in_app'`)
+	runSQL(t, b.pool, `UPDATE carillon.leases SET until = now() - interval '1 hour'`)
+	b.start(t, nil, accept)
+	b.becomes(t, 1, "receipts_finished_total", "event=orders.created transport=email state=failed reason=poison")
+	b.becomes(t, 1, "receipts_finished_total", "event=orders.created transport=in_app state=uncertain reason=answer_lost")
+	b.becomes(t, 1, "receipts_finished_total", "event= transport= state=failed reason=poison")
+	require.Equal(t, 3.0, value(b.scrape(t), "receipts_reclaimed_total", ""))
+}
+
 func TestALostLeaseIsCountedAndItsResultFenced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -175,9 +201,9 @@ func TestALostLeaseIsCountedAndItsResultFenced(t *testing.T) {
 	runSQL(t, b.pool, `UPDATE carillon.leases SET until = now() - interval '1 second'`)
 	_, err := receipts.New(nil).Reclaim(t.Context(), b.pool, 3)
 	require.NoError(t, err)
-	close(reclaimed)
-	// A machine that is busy may lose so short a lease once more.
+	// Only a batch that is still under way has a lease to lose; a machine that is busy may lose so short a one once more.
 	b.reaches(t, 1, "leases_lost_total")
+	close(reclaimed)
 	b.reaches(t, 1, "results_fenced_total")
 	b.becomes(t, 1, "receipts_finished_total", "transport=email state=sent")
 }

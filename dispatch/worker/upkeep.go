@@ -3,9 +3,12 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/carillon-notify/carillon/receipts"
 )
 
 const (
@@ -35,6 +38,9 @@ func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
 		{"reclaim expired leases", reclaimEvery, func(ctx context.Context) error {
 			reclaimed, err := w.store.Reclaim(ctx, w.pool, poisonAfter)
 			w.cfg.Telemetry.Reclaimed(len(reclaimed))
+			for _, r := range reclaimed {
+				w.countEnded(r)
+			}
 			if len(reclaimed) > 0 {
 				w.cfg.Logger.WarnContext(ctx, "receipts of a lost worker reclaimed", slog.Int("receipts", len(reclaimed)))
 			}
@@ -58,6 +64,22 @@ func (w *Worker) keep(ctx context.Context, group *errgroup.Group) {
 			return nil
 		})
 	}
+}
+
+// countEnded counts a reclaimed receipt that gets no other try. What this program does not declare has no name: it may be
+// anything.
+func (w *Worker) countEnded(r receipts.ReclaimedReceipt) {
+	if !r.State.Terminal() {
+		return
+	}
+	registry := w.dispatcher.Registry()
+	if _, known := registry.Event(r.Event); !known {
+		r.Event = ""
+	}
+	if !slices.Contains(registry.Transports(), r.Transport) {
+		r.Transport = ""
+	}
+	w.cfg.Telemetry.Finished(r.Event, r.Transport, r.State, r.Reason)
 }
 
 func (w *Worker) every(ctx context.Context, name string, interval time.Duration, run func(context.Context) error) {

@@ -44,21 +44,42 @@ const MinVersion = 150000
 
 // Limits past which a check warns.
 const (
-	maxSkew    = 2 * time.Second
-	maxBacklog = time.Minute
+	maxSkew        = 2 * time.Second
+	maxBacklog     = time.Minute
+	maxLease       = time.Minute
+	maxTransaction = 5 * time.Minute
+	// maxDead counts only where there are more dead rows than leastDead: a small table is never clean.
+	maxDead, leastDead = 0.3, 10_000
+	maxNotify          = 0.1
 )
+
+// Limits are those past which a check of the load warns. Zero means the default.
+type Limits struct {
+	// Transaction is how long a transaction may be open that keeps a vacuum from its work. Defaults to 5 min.
+	Transaction time.Duration
+	// DeadShare is the share of a table that may be dead rows, if those are more than DeadRows. Default to 0.3 and 10,000.
+	DeadShare float64
+	DeadRows  int64
+	// NotifyQueue is how full the server's queue of notifications may be. Defaults to 0.1.
+	NotifyQueue float64
+}
 
 // Config changes [Examine].
 type Config struct {
 	// NowFunc is the clock of this machine. Defaults to [time.Now].
 	NowFunc func() time.Time
+	// Limits replaces some of the limits past which a check warns. Defaults to none.
+	Limits Limits
 }
 
 // Examine makes every check, and only reads. What is in the schema is not looked at unless the schema fits this program.
 func Examine(ctx context.Context, pool *pgxpool.Pool, cfg *Config) []Finding {
 	x := &examination{pool: pool, nowFunc: time.Now}
-	if cfg != nil && cfg.NowFunc != nil {
-		x.nowFunc = cfg.NowFunc
+	if cfg != nil {
+		x.limits = cfg.Limits
+		if cfg.NowFunc != nil {
+			x.nowFunc = cfg.NowFunc
+		}
 	}
 	x.server(ctx)
 	x.clock(ctx)
@@ -69,6 +90,7 @@ func Examine(ctx context.Context, pool *pgxpool.Pool, cfg *Config) []Finding {
 	x.backlog(ctx)
 	x.leases(ctx)
 	x.breakers(ctx)
+	x.load(ctx)
 	x.jobs(ctx)
 	x.workers(ctx)
 	return x.found
@@ -78,6 +100,7 @@ func Examine(ctx context.Context, pool *pgxpool.Pool, cfg *Config) []Finding {
 type examination struct {
 	pool    *pgxpool.Pool
 	nowFunc func() time.Time
+	limits  Limits
 	found   []Finding
 }
 
@@ -210,7 +233,7 @@ func (x *examination) backlog(ctx context.Context) {
 		return
 	}
 	found := "none"
-	age := time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	age := toDuration(seconds)
 	if due > 0 {
 		found = fmt.Sprintf("%d, the oldest for %s", due, age)
 	}
@@ -219,9 +242,18 @@ func (x *examination) backlog(ctx context.Context) {
 
 func (x *examination) leases(ctx context.Context) {
 	var expired int64
-	if x.ask(ctx, "leases", sqlExpiredLeases, &expired) {
-		x.judge("leases", expired == 0, Warn, fmt.Sprintf("%d expired", expired), "start a worker, which reclaims them")
+	var oldest float64
+	if !x.ask(ctx, "leases", sqlLeases, &expired, &oldest) {
+		return
 	}
+	x.judge("leases", expired == 0, Warn, fmt.Sprintf("%d expired", expired), "start a worker, which reclaims them")
+	age := toDuration(oldest)
+	found := "no batch is under way"
+	if age > 0 {
+		found = "the oldest batch is under way for " + age.String()
+	}
+	x.judge("batches", age <= maxLease, Warn, found,
+		"look for a destination that answers slowly (carillon_send_duration_seconds), and shorten worker.send_timeout")
 }
 
 func (x *examination) breakers(ctx context.Context) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -34,7 +35,8 @@ func TestAHealthyDatabaseIsOK(t *testing.T) {
 	require.NoError(t, err)
 	found := examine(t.Context(), pool, nil)
 	for _, check := range []string{
-		"server version", "pooler", "clock", "schema", "river", "partitions", "due receipts", "leases", "breakers", "jobs", "workers",
+		"server version", "pooler", "clock", "schema", "river", "partitions", "due receipts", "leases", "breakers", "batches",
+		"transactions", "dead rows", "notifications", "jobs", "workers",
 	} {
 		require.Equal(t, doctor.OK, found[check].Status, "%+v", found[check])
 		require.Empty(t, found[check].WayOut)
@@ -47,7 +49,7 @@ func TestAHealthyDatabaseIsOK(t *testing.T) {
 		require.Equal(t, value == "off", found[check].Status == doctor.Warn)
 		require.Equal(t, value == "off", found[check].WayOut != "")
 	}
-	require.Len(t, found, 14)
+	require.Len(t, found, 18)
 }
 
 func TestEachSymptomIsFound(t *testing.T) {
@@ -80,6 +82,11 @@ func TestEachSymptomIsFound(t *testing.T) {
 			"LeaseExpired", `INSERT INTO carillon.leases (token, until, worker, receipts)
 				VALUES (gen_random_uuid(), now() - interval '1 minute', 'gone', '{}')`,
 			"leases", doctor.Warn, `^1 expired$`,
+		},
+		{
+			"BatchIsOld", `INSERT INTO carillon.leases (token, until, worker, receipts, created_at)
+				VALUES (gen_random_uuid(), now() + interval '1 minute', 'slow', '{}', now() - interval '61 seconds')`,
+			"batches", doctor.Warn, `^the oldest batch is under way for 1m\d+s$`,
 		},
 		{"JobWithoutReceipt", emit + `DELETE FROM carillon.receipts`, "jobs", doctor.Warn, `^1 without a receipt$`},
 		{"NoWorkerEver", `DELETE FROM carillon.river_leader`, "workers", doctor.Warn, `^no worker seen$`},
@@ -134,6 +141,54 @@ func TestOptionNowFuncIsTheClockThatIsCompared(t *testing.T) {
 	found := examine(t.Context(), pool, &doctor.Config{NowFunc: func() time.Time { return time.Now().Add(-time.Hour) }})
 	require.Equal(t, doctor.Warn, found["clock"].Status)
 	require.Regexp(t, `^(1h0m0|59m59)`, found["clock"].Found)
+}
+
+func TestAnOldTransactionIsFound(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Pool(t)
+	require.Equal(t, "none keeps a vacuum from its work", examine(t.Context(), pool, nil)["transactions"].Found)
+	tx, err := pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	require.NoError(t, err)
+	defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // The test is over.
+	_, err = tx.Exec(t.Context(), `SELECT count(*) FROM carillon.events`)
+	require.NoError(t, err)
+	found := examine(t.Context(), pool, nil)["transactions"]
+	require.Equal(t, doctor.OK, found.Status, "five minutes are not over")
+	require.Regexp(t, `^the oldest is open for \d+s: process \d+`, found.Found)
+	found = examine(t.Context(), pool, &doctor.Config{Limits: doctor.Limits{Transaction: time.Nanosecond}})["transactions"]
+	require.Equal(t, doctor.Warn, found.Status)
+	require.Contains(t, found.WayOut, "idle_in_transaction_session_timeout")
+}
+
+func TestDeadRowsAreFound(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Pool(t)
+	conn, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	for _, query := range []string{
+		`ALTER TABLE carillon.receipts SET (autovacuum_enabled = off)`,
+		`SELECT carillon.emit_event('a.b', '{}', '{}', '[{"channel": "c", "transport": "email", "audience": "u"}]') FROM generate_series(1, 20)`,
+		`DELETE FROM carillon.receipts`,
+		`SELECT pg_stat_force_next_flush()`,
+	} {
+		_, err := conn.Exec(t.Context(), query)
+		require.NoError(t, err)
+	}
+	require.Equal(t, doctor.OK, examine(t.Context(), pool, nil)["dead rows"].Status, "few are no harm")
+	found := examine(t.Context(), pool, &doctor.Config{Limits: doctor.Limits{DeadRows: 10}})["dead rows"]
+	require.Equal(t, doctor.Warn, found.Status)
+	require.Regexp(t, `^\d+ in receipts, 100 % of it$`, found.Found)
+	found = examine(t.Context(), pool, &doctor.Config{Limits: doctor.Limits{DeadRows: 10, DeadShare: 1}})["dead rows"]
+	require.Equal(t, doctor.OK, found.Status)
+}
+
+func TestTheQueueOfNotificationsIsLookedAt(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Pool(t)
+	found := examine(t.Context(), pool, &doctor.Config{Limits: doctor.Limits{NotifyQueue: -1}})["notifications"]
+	require.Equal(t, doctor.Warn, found.Status)
+	require.Regexp(t, `^the queue is \d+\.\d % full$`, found.Found)
 }
 
 func TestADatabaseThatIsGoneFails(t *testing.T) {

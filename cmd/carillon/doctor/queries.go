@@ -29,9 +29,34 @@ SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8
   FROM carillon.receipts
  WHERE finished_at IS NULL AND lease_token IS NULL AND due_at <= now()`
 
-// sqlExpiredLeases leaves those out that a worker is about to reclaim.
-const sqlExpiredLeases = `
-SELECT count(*) FROM carillon.leases WHERE until < now() - interval '30 seconds'`
+// sqlLeases leaves those out that a worker is about to reclaim, and tells of the others how old the oldest is.
+const sqlLeases = `
+SELECT count(*) FILTER (WHERE until < now() - interval '30 seconds'),
+       coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE until >= now())), 0)::float8
+  FROM carillon.leases`
+
+// sqlOldestTransaction is about those whose snapshot or writes hold back a vacuum in this database. Of whom, no more is
+// told than what a session calls itself.
+const sqlOldestTransaction = `
+SELECT coalesce(max(age), 0)::float8, coalesce((array_agg(who ORDER BY age DESC))[1], '')
+  FROM (SELECT extract(epoch FROM clock_timestamp() - xact_start) AS age,
+               'process ' || pid || coalesce(' of ' || nullif(application_name, ''), '') AS who
+          FROM pg_catalog.pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'
+           AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND xact_start IS NOT NULL
+         UNION ALL
+        SELECT extract(epoch FROM clock_timestamp() - prepared), 'prepared transaction ' || gid
+          FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS x`
+
+// sqlDeadRows names the worst of the tables that change most.
+const sqlDeadRows = `
+SELECT relname, n_dead_tup, (n_dead_tup::float8 / greatest(n_live_tup + n_dead_tup, 1)) AS share
+  FROM pg_catalog.pg_stat_all_tables
+ WHERE schemaname = 'carillon' AND relname IN ('receipts', 'river_job', 'leases', 'events')
+ ORDER BY n_dead_tup > 10000 DESC, share DESC, relname
+ LIMIT 1`
+
+const sqlNotifyQueue = `SELECT pg_notification_queue_usage()`
 
 const sqlOpenBreakers = `
 SELECT count(*), coalesce(string_agg(transport || ' ' || host || ' (' || trim(class || ' ' || code) || ')', ', ' ORDER BY transport, host), '')
