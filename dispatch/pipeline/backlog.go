@@ -9,18 +9,20 @@ import (
 type backlog struct {
 	mu    sync.Mutex
 	count int
+	// moved is true when senders went from one receipt straight to the next since a caller last found room.
+	moved bool
 	// changed has something in it when there may be room since it was last looked at.
 	changed chan struct{}
 }
 
-// Room waits until a sender is free and no more than most receipts wait for one, so that whoever claims more can begin them
-// soon. It returns false if the pipeline was told to stop or ctx ended. One caller at a time may wait.
+// Room waits until a sender is free, or changes hands, and no more than most receipts wait for one, so that whoever claims
+// more can begin them soon. It returns false if the pipeline was told to stop or ctx ended. One caller at a time may wait.
 func (p *Pipeline) Room(ctx context.Context, most int) bool {
 	for {
 		switch {
 		case p.stopping() || ctx.Err() != nil:
 			return false
-		case p.backlog.waiting() <= most && len(p.slots) < cap(p.slots):
+		case p.backlog.room(most, len(p.slots) < cap(p.slots)):
 			return true
 		}
 		select {
@@ -31,10 +33,22 @@ func (p *Pipeline) Room(ctx context.Context, most int) bool {
 	}
 }
 
-func (b *backlog) waiting() int {
+func (b *backlog) room(most int, free bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.count
+	room := b.count <= most && (free || b.moved)
+	if room {
+		b.moved = false
+	}
+	return room
+}
+
+// move notes that senders changed hands.
+func (b *backlog) move() {
+	b.mu.Lock()
+	b.moved = true
+	b.mu.Unlock()
+	b.signal()
 }
 
 // signal tells whoever waits for room to look again.

@@ -14,6 +14,9 @@ import (
 const (
 	// gatherFor is how long a sender waits for others to become free, so that one statement binds several receipts.
 	gatherFor = 5 * time.Millisecond
+	// turnFor is how long a send that has ended waits for others to end, so that one statement records several of them,
+	// while no sender is free.
+	turnFor = 2 * time.Millisecond
 	// patience is how long a claimed receipt waits for a sender before it is given back to whoever has one.
 	patience = 5 * time.Second
 )
@@ -98,14 +101,20 @@ func (d *delivery) send(ctx context.Context) {
 			if d.slots == len(d.rest) || d.slots >= cap(free)/4 {
 				d.begin(ctx)
 			}
-		case <-gather.C:
-			d.begin(ctx)
 		case it := <-d.done:
-			d.land(ctx, it)
-			// What other workers have to know does not wait.
-			if d.wanted() || d.gate.Pending() {
-				d.write(ctx)
+			if d.owed == 0 {
+				gather.Reset(turnFor)
 			}
+			d.land(ctx, it)
+			switch {
+			case d.gate.Pending():
+				d.write(ctx) // What other workers have to know does not wait.
+			case d.flying == 0:
+				d.turnOver(ctx)
+			}
+		case <-gather.C:
+			d.turnOver(ctx)
+			d.begin(ctx)
 		case <-tick.C:
 			d.write(ctx)
 		case <-stop:
@@ -115,6 +124,25 @@ func (d *delivery) send(ctx context.Context) {
 		case <-enough.C:
 			d.giveBack(ctx)
 		}
+	}
+}
+
+// turnOver records at once, if others may wait for the senders that sends keep until they are recorded. What is left of
+// the same batch comes first, and begins without another wait. The batch's last are recorded with its end.
+func (d *delivery) turnOver(ctx context.Context) {
+	if d.owed == 0 || len(d.rest)+d.flying == 0 || len(d.Pipeline.slots) < cap(d.Pipeline.slots) {
+		return
+	}
+	kept := min(d.owed, len(d.rest)-d.slots)
+	d.owed -= kept
+	if !d.write(ctx) {
+		d.owed += kept
+		return
+	}
+	if kept > 0 {
+		d.slots += kept
+		d.backlog.move()
+		d.begin(ctx)
 	}
 }
 
@@ -176,13 +204,6 @@ func (d *delivery) land(ctx context.Context, it *item) {
 	}
 }
 
-// wanted tells that results should be recorded at once: others wait for the senders that they keep. The last ones of the
-// batch are recorded with its end.
-func (d *delivery) wanted() bool {
-	all := cap(d.Pipeline.slots)
-	return len(d.rest)+d.flying > 0 && len(d.Pipeline.slots) == all && d.owed >= all/4
-}
-
 // settle returns the senders whose results are recorded, or that nobody waits for any more.
 func (d *delivery) settle() {
 	d.free(d.owed)
@@ -197,19 +218,20 @@ func (d *delivery) free(n int) {
 	d.backlog.signal()
 }
 
-// write records what came in. After a failure it lets the database rest.
-func (d *delivery) write(ctx context.Context) {
+// write records what came in, and returns the senders that this frees. After a failure it lets the database rest.
+func (d *delivery) write(ctx context.Context) bool {
 	if time.Now().Before(d.quiet) {
-		return
+		return false
 	}
 	if err := d.flush(ctx, false); err != nil {
 		d.pause = min(max(2*d.pause, retryRecord), time.Second)
 		d.quiet = time.Now().Add(d.pause)
 		d.logger.WarnContext(ctx, "results could not be written yet", slog.Int("results", len(d.pending)), slog.Any("err", err))
-		return
+		return false
 	}
 	d.quiet, d.pause = time.Time{}, 0
 	d.settle()
+	return true
 }
 
 // giveBack returns what has not begun, at no cost, to whoever is free.

@@ -30,8 +30,8 @@ type Config struct {
 	Senders int
 	// Stop, once closed, lets the sends that are under way finish; what has not begun is given back. Nil never closes.
 	Stop <-chan struct{}
-	// RecordEvery is how often finished sends are recorded while others of the batch go on. What finished in between
-	// is sent twice if the process dies. Defaults to 20 ms.
+	// RecordEvery is how often finished sends are recorded while senders are free and others of the batch go on; with none
+	// free it is sooner. Until then each keeps its sender, and is sent twice if the process dies. Defaults to 20 ms.
 	RecordEvery time.Duration
 	// SendTimeout ends a send. Defaults to 180 s, for mail servers that take their time.
 	SendTimeout time.Duration

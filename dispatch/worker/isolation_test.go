@@ -83,7 +83,7 @@ r AS (
   INSERT INTO carillon.receipts (id, event_id, tenant, channel, transport, audience, recipient, priority)
   SELECT carillon.uuid7(), e.id, '', 'email.user', 'email', 'user', 'ann', 3 FROM e, generate_series(1, $1::int))
 INSERT INTO carillon.river_job (args, kind, max_attempts, priority, queue)
-SELECT '{"permit": 500}', 'carillon_receipt', 25, 3, 'email_bulk' FROM generate_series(1, $1::int / 500)`
+SELECT '{"permit": 500}', 'carillon_receipt', 25, 3, 'email_bulk' FROM generate_series(1, ($1::int + 499) / 500)`
 
 // Critical mails pass by a million of bulk, or by twenty thousand where nobody has set CARILLON_PROVE.
 func TestAMillionOfBulkDoesNotDelayCriticalMail(t *testing.T) {

@@ -266,23 +266,3 @@ func TestALockedBulkReceiptIsNotForgotten(t *testing.T) {
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Equal(t, 2, settled(t, pool, 4)["email sent(accepted)"])
 }
-
-func TestWhatIsNotRecordedKeepsItsSender(t *testing.T) {
-	t.Parallel()
-	pool, d, h := setup(t)
-	tx, err := pool.Begin(t.Context())
-	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), `LOCK TABLE carillon.attempts IN EXCLUSIVE MODE`) // So that nothing can be recorded.
-	require.NoError(t, err)
-	var sends atomic.Int32
-	require.NoError(t, run(t.Context(), pool, h, 20))
-	start(t, pool, d, &worker.Config{Senders: 2, Transports: []transports.Transport{inapp.New(), email(func(context.Context) error {
-		sends.Add(1)
-		return nil
-	})}})
-	require.Eventually(t, func() bool { return sends.Load() >= 2 }, 10*time.Second, time.Millisecond)
-	require.Never(t, func() bool { return sends.Load() > 2 }, 300*time.Millisecond, 10*time.Millisecond)
-	require.NoError(t, tx.Rollback(t.Context()))
-	require.Equal(t, 20, settled(t, pool, 40)["email sent(accepted)"])
-	require.EqualValues(t, 20, sends.Load())
-}
