@@ -26,7 +26,7 @@ SELECT current_setting('server_version'),
        current_setting('shared_buffers'),
        current_setting('max_wal_size')`
 
-const sqlEmptyTables = `TRUNCATE shop.orders, carillon.events, carillon.receipts, carillon.river_job`
+const sqlEmptyTables = `TRUNCATE shop.orders, carillon.events, carillon.receipts, carillon.river_job CASCADE`
 
 // The statements that are timed have numbered parameters: named ones are rewritten by the client on every call, which
 // the emit does not pay for either.
@@ -34,7 +34,7 @@ const (
 	sqlInsertOrder = `INSERT INTO shop.orders (id, user_id, number, total_cents) VALUES ($1, $2, $3, $4)`
 
 	sqlInsertEvent = `
-INSERT INTO carillon.events (id, name, resource_type, resource_id, data) VALUES ($1, $2, $3, $4, $5::jsonb)`
+INSERT INTO carillon.events (id, name, resource_type, resource_id, data, channels) VALUES ($1, $2, $3, $4, $5::jsonb, $6)`
 
 	sqlInsertReceipt = `
 INSERT INTO carillon.receipts (id, event_id, tenant, channel, transport, audience, priority, job_id)

@@ -164,7 +164,7 @@ func (s *shop) naive(ctx context.Context, conn *pgx.Conn, o order) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlInsertEvent, event, s.event, "orders", o.ID, string(data)); err != nil {
+		if _, err := tx.Exec(ctx, sqlInsertEvent, event, s.event, "orders", o.ID, string(data), len(s.wires)); err != nil {
 			return fmt.Errorf("insert the event: %w", err)
 		}
 		jobs := make([]river.InsertManyParams, len(s.wires))
