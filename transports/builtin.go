@@ -9,6 +9,7 @@ func Builtin() []Spec {
 	return []Spec{
 		EmailSpec(),
 		SlackSpec(),
+		DiscordSpec(),
 		InAppSpec(),
 		BroadcastSpec(),
 		WebhookSpec(),

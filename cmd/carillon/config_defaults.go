@@ -21,6 +21,10 @@ func defaults() map[string]string {
 		"transports.slack.icon_url":   "the app's",
 		"transports.slack.timeout":    "20s",
 
+		"transports.discord.username":   "the webhook's",
+		"transports.discord.avatar_url": "the webhook's",
+		"transports.discord.timeout":    "20s",
+
 		"transports.email.return_path":       "the message's sender",
 		"transports.email.message_id_domain": "the domain of from",
 		"transports.email.helo":              "this machine's name if it has a dot, else the domain of from",

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/transports/discord"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/webhook"
@@ -29,6 +30,7 @@ func TestDefaultsAreThoseOfTheFieldsComments(t *testing.T) {
 		{"worker.", "../../dispatch/worker/config.go", "Config", reflect.TypeFor[config.Worker]()},
 		{"worker.retry.", "../../dispatch/flow/retry.go", "RetryPolicy", reflect.TypeFor[config.Retry]()},
 		{"transports.email.", "../../transports/email/config.go", "Config", reflect.TypeFor[email.Config]()},
+		{"transports.discord.", "../../transports/discord/config.go", "Config", reflect.TypeFor[discord.Config]()},
 		{"transports.slack.", "../../transports/slack/config.go", "Config", reflect.TypeFor[slack.Config]()},
 		{"transports.webhook.", "../../transports/webhook/config.go", "Config", reflect.TypeFor[webhook.Config]()},
 	} {

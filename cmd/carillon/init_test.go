@@ -38,6 +38,7 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 	whole := regexp.MustCompile(`(?m)^(\s*)#(\S)`).ReplaceAllString(firstConfig, "$1$2")
 	require.NotEqual(t, firstConfig, whole)
 	file := parseFirst(t, whole, map[string]string{
+		"DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x", "DISCORD_BOT_TOKEN": "bot",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_ORDERS_URL": "https://hooks.slack.com/services/T/B/y",
 		"SLACK_BOT_TOKEN": "xoxb-1",
 		"DATABASE_URL":    "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",

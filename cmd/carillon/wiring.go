@@ -9,6 +9,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/broadcast/nats"
+	"github.com/carillon-notify/carillon/transports/discord"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
 	"github.com/carillon-notify/carillon/transports/job"
@@ -21,6 +22,7 @@ func builders() []config.Builder {
 	return []config.Builder{
 		{Spec: transports.EmailSpec(), New: configured(email.New)},
 		{Spec: transports.SlackSpec(), New: configured(slack.New)},
+		{Spec: transports.DiscordSpec(), New: configured(discord.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
 		{Spec: transports.BroadcastSpec(), NoConfig: true, New: broadcaster},
 		{Spec: transports.JobSpec(), New: configured(job.New)},

@@ -27,6 +27,7 @@ var layers = map[string][]string{
 	"transports/webhook": {
 		"transports", "transports/classify", "transports/webhook/endpoints", "transports/webhook/signature", "internal/egress",
 	},
+	"transports/discord":           {"transports", "transports/classify", "transports/internal/chat", "internal/egress"},
 	"transports/slack":             {"transports", "transports/classify", "transports/internal/chat"},
 	"transports/internal/chat":     {"transports", "transports/classify", "internal/egress"},
 	"transports/webhook/endpoints": {"transports", "transports/webhook/signature", "internal/egress"},
@@ -69,6 +70,7 @@ var layers = map[string][]string{
 	"internal/mutants":     nil,
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},
+	"internal/discordsink": nil,
 	"internal/slacksink":   nil,
 	"internal/smtpsink":    nil,
 

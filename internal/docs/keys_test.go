@@ -63,6 +63,7 @@ var (
 		"Worker": "dispatch/config/worker.go", "Retry": "dispatch/config/worker.go",
 		"Content": "transports/content.go", "email.Config": "transports/email/config.go",
 		"DKIM":           "transports/email/dkim.go",
+		"discord.Config": "transports/discord/config.go",
 		"slack.Config":   "transports/slack/config.go",
 		"webhook.Config": "transports/webhook/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
@@ -165,7 +166,7 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 		}
 		return slices.Concat(
 			value(t, owner, f, "nats", "transports.broadcast.nats", e), walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
-			walk(t, "job.Config", "transports.job"), walk(t, "webhook.Config", "transports.webhook"),
+			walk(t, "discord.Config", "transports.discord"), walk(t, "job.Config", "transports.job"), walk(t, "webhook.Config", "transports.webhook"),
 		)
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)

@@ -12,6 +12,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/broadcast/nats"
+	"github.com/carillon-notify/carillon/transports/discord"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
 	"github.com/carillon-notify/carillon/transports/job"
@@ -48,6 +49,17 @@ func builders() []config.Builder {
 				return nil, err
 			}
 			return job.New(&c)
+		}},
+		{Spec: transports.DiscordSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c discord.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			t, err := discord.New(&c)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
 		}},
 		{Spec: transports.SlackSpec(), New: func(decode func(any) error) (transports.Transport, error) {
 			var c slack.Config

@@ -23,3 +23,20 @@ var discordTable = Table{name: "Discord", rules: slices.Concat(exchange, service
 		Class: transports.Permanent, Detail: "Discord rejects the message",
 	},
 }, statuses)}
+
+// DiscordWebhook is the table of Discord's webhooks, whose URL is both the address and the credential: what is refused
+// for either is gone, and must not be asked again.
+// https://discord.com/developers/docs/resources/webhook#execute-webhook
+func DiscordWebhook() Table { return discordWebhookTable }
+
+var discordWebhookTable = Table{name: "Discord webhook", rules: slices.Concat(exchange, service, []Rule{
+	{Name: "Gone", Status: []int{401, 404}, Class: transports.Address, Detail: "the webhook is gone"},
+	{
+		Name: "Refused", Codes: []string{"10015", "10003", "50027", "50001", "50013"}, Class: transports.Address,
+		Detail: "the webhook or its channel is gone",
+	},
+	{
+		Name: "Message", Codes: []string{"50006", "50035", "40005"},
+		Class: transports.Permanent, Detail: "Discord rejects the message",
+	},
+}, statuses)}

@@ -1,6 +1,7 @@
 package classify_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -113,9 +114,24 @@ func examples() map[string][]example {
 			{"Message", answered(400, "50035"), never, 0},
 			{"Message", answered(413, "40005"), never, 0},
 		}...),
+		"Discord webhook": append(append(append(exchangeExamples(), serviceExamples()...), webhookStatuses()...), []example{
+			{"Gone", answered(404, "10015"), gone, 0},
+			{"Gone", answered(401, "50027"), gone, 0},
+			{"Gone", answered(404, ""), gone, 0},
+			{"Refused", answered(403, "50013"), gone, 0},
+			{"Refused", answered(400, "10003"), gone, 0},
+			{"Message", answered(400, "50006"), never, 0},
+			{"Message", answered(400, "50035"), never, 0},
+			{"Message", answered(413, "40005"), never, 0},
+		}...),
 		"Twilio":   append(append(append(exchangeExamples(), serviceExamples()...), statusExamples()...), twilioExamples()...),
 		"Web push": append(append(exchangeExamples(), serviceExamples()...), pushExamples()...),
 	}
+}
+
+// webhookStatuses are the examples of statuses, but for those that mean the webhook's end.
+func webhookStatuses() []example {
+	return slices.DeleteFunc(statusExamples(), func(e example) bool { return e.in.Status == 401 || e.in.Status == 404 })
 }
 
 func TestEveryRuleDecidesItsExamples(t *testing.T) {

@@ -18,7 +18,8 @@ type Table struct {
 // Tables lists those that there are, in the order of the documentation.
 func Tables() []Table {
 	return []Table{
-		smtpTable, httpTable, webhookTable, slackTable, slackWebhookTable, discordTable, twilioTable, pushTable,
+		smtpTable, httpTable, webhookTable, slackTable, slackWebhookTable, discordTable, discordWebhookTable,
+		twilioTable, pushTable,
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/internal/chat"
@@ -89,7 +87,7 @@ func (c Config) check() (*settings, error) {
 		s.secrets = append(s.secrets, c.WebhookURL.Reveal())
 	}
 	for name, hook := range c.Webhooks {
-		if err := checkLabel(name); err != nil {
+		if err := chat.CheckLabel(name); err != nil {
 			problem("webhooks", "has a name that %s", err)
 		}
 		s.webhooks[name] = read("webhooks", hook.Reveal(), hookHosts())
@@ -117,20 +115,3 @@ func (c Config) check() (*settings, error) {
 
 // channel is how Slack spells an address: an id, or the name of a public channel.
 var channel = regexp.MustCompile(`^(#[^\s#@<>&]{1,80}|[CDGUW][A-Z0-9]{5,20})$`)
-
-const maxLabel = 100
-
-// checkLabel says what is wrong with the name of a webhook.
-func checkLabel(name string) error {
-	switch {
-	case strings.TrimSpace(name) == "":
-		return errors.New("is empty")
-	case len(name) > maxLabel:
-		return fmt.Errorf("has %d bytes (at most %d)", len(name), maxLabel)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return errors.New("has a character that does not print")
-	case strings.Contains(name, "://"):
-		return errors.New("is a URL (put it into webhooks, and its name here)")
-	}
-	return nil
-}

@@ -210,6 +210,21 @@ func TestNewReportsAllProblems(t *testing.T) {
 	require.NotContains(t, err.Error(), "canary")
 }
 
+func TestEachRoomHasItsRate(t *testing.T) {
+	t.Parallel()
+	transport, _ := setup(t, nil)
+	m := full()
+	bot := transport.Destination(m)
+	require.Equal(t, transports.Destination{Host: "127.0.0.1", Key: "#orders", Rate: transports.Limit{Count: 1, Per: time.Second}}, bot)
+	m.Recipient.Address = "hook"
+	hook := transport.Destination(m)
+	require.NotEqual(t, bot.Account, hook.Account, "a webhook is an account of its own")
+	require.NotContains(t, hook.Key, "orders", "the URL is a secret")
+	require.Equal(t, bot.Rate, hook.Rate)
+	m.Recipient.Address = "nowhere"
+	require.Zero(t, transport.Destination(m))
+}
+
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	transport, _ := setup(t, nil)

@@ -22,6 +22,7 @@ var (
 	_ transports.Closer         = (*Transport)(nil)
 	_ transports.AddressChecker = (*Transport)(nil)
 	_ transports.Targeted       = (*Transport)(nil)
+	_ transports.Router         = (*Transport)(nil)
 )
 
 // Transport posts messages to Slack. It is safe for concurrent use.
@@ -78,7 +79,7 @@ func (t *Transport) route(address string) (route, error) {
 	if hook := t.settings.webhooks[address]; hook != nil {
 		return route{webhook: hook, channel: address, key: "webhook:" + chat.Fingerprint(hook.String())}, nil
 	}
-	if err := checkLabel(address); err != nil {
+	if err := chat.CheckLabel(address); err != nil {
 		return route{}, errors.New("the address " + err.Error())
 	}
 	if t.settings.api != nil && channel.MatchString(address) {
@@ -93,6 +94,22 @@ func (t *Transport) route(address string) (route, error) {
 		return route{}, errors.New("the address is no channel (#name or C012AB3CD), no member (U012AB3CD) and none of webhooks")
 	}
 	return route{}, errors.New("the address is none of webhooks (and there is no webhook_url)")
+}
+
+// Destination is the channel, or the webhook, which has a credential of its own and so an account of its own. Slack takes
+// a message a second for each. https://docs.slack.dev/apis/web-api/rate-limits
+func (t *Transport) Destination(m transports.Message) transports.Destination {
+	to, err := t.route(m.Recipient.Address)
+	if err != nil {
+		return transports.Destination{}
+	}
+	d := transports.Destination{Rate: transports.Limit{Count: 1, Per: time.Second}}
+	if to.webhook != nil {
+		d.Account, d.Host, d.Key = to.key, to.webhook.Hostname(), to.key
+		return d
+	}
+	d.Account, d.Host, d.Key = t.settings.Workspace, t.settings.api.Hostname(), to.channel
+	return d
 }
 
 // CheckAddress finds addresses that lead nowhere.

@@ -1,0 +1,134 @@
+package discord
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/internal/chat"
+)
+
+// Config describes a [Transport]. It is also the section transports.discord of carillon.yaml. It has at least one of
+// webhook_url, webhooks and token.
+type Config struct {
+	// WebhookURL is a webhook, https://discord.com/api/webhooks/…, for every address that is neither one of webhooks nor,
+	// with a token, a channel's id. Its channel was chosen in Discord, so that the address is a mere label. Defaults to
+	// none.
+	WebhookURL transports.Secret `yaml:"webhook_url"`
+	// Webhooks are webhooks by the names that audiences use as addresses. Defaults to none.
+	Webhooks map[string]transports.Secret `yaml:"webhooks"`
+	// Token is a bot's; addresses are then the ids of channels that it may write in. Defaults to none.
+	Token transports.Secret `yaml:"token"`
+	// Application names the bot in what operators see, and shares the rate among the workers that use the same name.
+	// Defaults to none.
+	Application string `yaml:"application"`
+	// Username is the name that a webhook's messages bear. Defaults to the webhook's.
+	Username string `yaml:"username"`
+	// AvatarURL is the picture beside a webhook's messages. Defaults to the webhook's.
+	AvatarURL string `yaml:"avatar_url"`
+	// APIURL is where the API is: Discord's, or a server on this machine. Defaults to https://discord.com/api/v10.
+	APIURL string `yaml:"api_url"`
+	// Timeout bounds one Send; at most 60s. Defaults to 20s.
+	Timeout time.Duration `yaml:"timeout"`
+
+	// NowFunc replaces the clock in tests. Defaults to [time.Now].
+	NowFunc func() time.Time `yaml:"-"`
+}
+
+const (
+	defaultAPIURL  = "https://discord.com/api/v10"
+	defaultTimeout = 20 * time.Second
+)
+
+func hosts() []string {
+	return []string{"discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"}
+}
+
+// settings are a checked Config, with its defaults.
+type settings struct {
+	Config
+	api      *url.URL
+	webhook  *url.URL
+	webhooks map[string]*url.URL
+	urls     []*url.URL
+	secrets  []string
+}
+
+// webhookPath is that of a webhook: its id and its token. https://discord.com/developers/docs/resources/webhook
+var webhookPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/[0-9]+/[A-Za-z0-9_-]+$`)
+
+// check returns the settings, or every problem of the configuration at once.
+func (c Config) check() (*settings, error) {
+	s := &settings{Config: c, webhooks: map[string]*url.URL{}}
+	var errs []error
+	problem := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("discord: %s %s", field, fmt.Sprintf(format, args...)))
+	}
+	read := func(field, raw string) *url.URL {
+		u, err := chat.ParseURL(raw, hosts())
+		if err == nil && field != "api_url" && !webhookPath.MatchString(u.Path) {
+			err = errors.New("is not the URL of a webhook (https://discord.com/api/webhooks/ID/TOKEN)")
+		}
+		if err != nil {
+			problem(field, "%s", err)
+			return nil
+		}
+		s.urls = append(s.urls, u)
+		return u
+	}
+	if c.WebhookURL == "" && len(c.Webhooks) == 0 && c.Token == "" {
+		problem("token", "is required, or webhook_url or webhooks")
+	}
+	if c.WebhookURL != "" {
+		s.webhook = read("webhook_url", c.WebhookURL.Reveal())
+		s.secrets = append(s.secrets, c.WebhookURL.Reveal())
+	}
+	for name, hook := range c.Webhooks {
+		if err := chat.CheckLabel(name); err != nil {
+			problem("webhooks", "has a name that %s", err)
+		}
+		s.webhooks[name] = read("webhooks", hook.Reveal())
+		s.secrets = append(s.secrets, hook.Reveal())
+	}
+	if c.Token != "" {
+		s.secrets = append(s.secrets, c.Token.Reveal())
+		if strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			problem("token", "has a blank or a character that no token has (leave out the word Bot)")
+		}
+		s.api = read("api_url", cmp.Or(c.APIURL, defaultAPIURL))
+	}
+	if err := checkUsername(c.Username); err != nil {
+		problem("username", "%s", err)
+	}
+	s.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	if err := chat.CheckTimeout(s.Timeout); err != nil {
+		problem("timeout", "%s", err)
+	}
+	if s.NowFunc == nil {
+		s.NowFunc = time.Now
+	}
+	return s, errors.Join(errs...)
+}
+
+// checkUsername says what Discord would refuse in a name.
+// https://discord.com/developers/docs/resources/user#usernames-and-nicknames
+func checkUsername(name string) error {
+	lower := strings.ToLower(name)
+	for _, word := range []string{"discord", "clyde"} {
+		if strings.Contains(lower, word) {
+			return fmt.Errorf("contains %q, which Discord allows nobody", word)
+		}
+	}
+	if chat.Width(name) > maxUsername {
+		return fmt.Errorf("has more than %d characters", maxUsername)
+	}
+	return nil
+}
+
+// channel is the id of a channel. https://discord.com/developers/docs/reference#snowflakes
+var channel = regexp.MustCompile(`^[0-9]{15,20}$`)
