@@ -74,7 +74,13 @@ func busy(t *testing.T) *pgxpool.Pool {
 	require.NoError(t, preferences.Set(t.Context(), pool, preferences.Preference{
 		Person: "muted", Category: "news", Transport: "email", Choice: preferences.Off,
 	}))
-	file := declare(t, pool, transporttest.NewFake(transports.Email, &transporttest.FakeConfig{SendFunc: answer}))
+	file := declare(t, pool, transporttest.NewFake(transports.Email, &transporttest.FakeConfig{
+		SendFunc: answer,
+		// Each has a breaker of its own, so that what one mood does stops no other.
+		DestinationFunc: func(m transports.Message) transports.Destination {
+			return transports.Destination{Host: m.Recipient.Address}
+		},
+	}))
 
 	emit(t, pool, "shop.told", `{"people": ["`+strings.Join(moods, `","`)+`", "stranger"], "n": "B8"}`, `{}`)
 	emit(t, pool, "shop.told", `{"people": ["fine"], "n": "C9"}`, `{"idempotency_key": "c"}`)
