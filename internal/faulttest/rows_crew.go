@@ -18,7 +18,7 @@ import (
 func crewRows() []*row {
 	return []*row{
 		{
-			id: "F-07", what: "kill -9 of the worker that leads River, with retries waiting", short: true, size: fixed("200 mails, 100 of them refused once"),
+			id: "F-07", what: "kill -9 of the worker that leads River, with retries waiting", short: true, size: fixed("200 mails, 40 of them refused once"),
 			people: 200, run: killLeader,
 		},
 		{
@@ -54,7 +54,8 @@ func killLeader(ctx context.Context, a *arena) error {
 		return err
 	}
 	rules := []sink.Rule{{Stage: sink.End, To: "9@", Delay: 2 * time.Second, Keep: true}}
-	for _, digit := range []string{"0@", "2@", "4@", "6@", "8@"} {
+	// Few and apart: a server that refuses many would open the breaker, which is another row's matter.
+	for _, digit := range []string{"0@", "5@"} {
 		rules = append(rules, sink.Rule{Stage: sink.Data, To: digit, Times: 1, Each: true, Code: 451, Text: "4.3.0 later"})
 	}
 	if err := a.mail.play(rules...); err != nil {
