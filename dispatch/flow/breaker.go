@@ -175,8 +175,8 @@ func (g *Gate) Report(r Result) {
 		b.forget()
 		b.open, b.level, b.until, b.since = true, 1, now.Add(firstShut), now
 		g.counts.Opened++
-		g.logger.Warn("breaker opened", append(hostAttrs(r.Route.Host), slog.String("class", string(r.Failure.Class)),
-			slog.String("code", r.Failure.Code), slog.String("detail", r.Failure.Detail))...)
+		// Code and detail are the provider's own words, which may name a recipient: carillon breakers list has them.
+		g.logger.Warn("breaker opened", append(hostAttrs(r.Route.Host), slog.String("class", string(r.Failure.Class)))...)
 		g.events = append(g.events, event{kind: eventOpen, host: r.Route.Host, failure: *r.Failure})
 	}
 }

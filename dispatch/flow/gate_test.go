@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -47,6 +48,21 @@ func route(rate transports.Limit) flow.Route {
 		Host: flow.Host{Transport: "chat", Account: "T1", Host: "chat.example.com"},
 		Key:  flow.Key{Transport: "chat", Account: "T1", Key: "C9"}, Rate: rate,
 	}
+}
+
+func TestABreakersLogHasNoneOfTheProvidersWords(t *testing.T) {
+	t.Parallel()
+	c, r := newClock(), route(transports.Limit{})
+	var log bytes.Buffer
+	g := flow.New(&flow.Config{NowFunc: c.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 2 {
+		g.Report(flow.Result{Route: r, Receipt: uuid.New(), Failure: &transports.Error{
+			Class: transports.Configuration, Code: "no ann@example.com", Detail: "ann@example.com is unknown to us",
+		}})
+	}
+	require.Contains(t, log.String(), "breaker opened")
+	require.Contains(t, log.String(), "host=chat.example.com")
+	require.NotContains(t, log.String(), "ann@")
 }
 
 func requests(n int, r flow.Request) []flow.Request {

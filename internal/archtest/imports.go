@@ -70,8 +70,9 @@ var layers = map[string][]string{
 	"internal/mutants":     nil,
 	"internal/pgdev":       nil,
 	"internal/pgdev/pgrun": {"internal/pgdev"},
-	"internal/discordsink": nil,
-	"internal/slacksink":   nil,
+	"internal/discordsink": {"internal/httpsink"},
+	"internal/httpsink":    nil,
+	"internal/slacksink":   {"internal/httpsink"},
 	"internal/smtpsink":    nil,
 
 	"bench/...":              {"..."},

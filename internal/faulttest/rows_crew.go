@@ -18,8 +18,8 @@ import (
 func crewRows() []*row {
 	return []*row{
 		{
-			id: "F-07", what: "kill -9 of the worker that leads River, with retries waiting", short: true, size: fixed("200 mails, 40 of them refused once"),
-			people: 200, run: killLeader,
+			id: "F-07", what: "kill -9 of the worker that leads River, with retries waiting", short: true, size: fixed("500 mails, 100 of them refused once"),
+			people: 500, run: killLeader,
 		},
 		{
 			id: "F-11", what: "rolling restart from the previous commit's build to this one and back, under load",
@@ -54,14 +54,14 @@ func killLeader(ctx context.Context, a *arena) error {
 		return err
 	}
 	rules := []sink.Rule{{Stage: sink.End, To: "9@", Delay: 2 * time.Second, Keep: true}}
-	// Few and apart: a server that refuses many would open the breaker, which is another row's matter.
+	// One in five: a server that refuses half would open the breaker, and what waits for that is another row's matter.
 	for _, digit := range []string{"0@", "5@"} {
 		rules = append(rules, sink.Rule{Stage: sink.Data, To: digit, Times: 1, Each: true, Code: 451, Text: "4.3.0 later"})
 	}
 	if err := a.mail.play(rules...); err != nil {
 		return err
 	}
-	if err := a.emit(ctx, emitting{action: actCreate, prefix: "o", n: 200, people: 200, writers: 4}); err != nil {
+	if err := a.emit(ctx, emitting{action: actCreate, prefix: "o", n: 500, people: 500, writers: 4}); err != nil {
 		return err
 	}
 	if err := pause(ctx, time.Duration(500+a.rng.IntN(1000))*time.Millisecond); err != nil {
