@@ -31,6 +31,8 @@ demo: build ## play a day of notifications, with nothing installed and nothing l
 	@bin/carillon demo
 
 .PHONY: test
+# A process with the race detector sleeps a second at its end by default, and the tests start hundreds.
+test: export GORACE ?= atexit_sleep_ms=20
 test: vet lint arch ## everything a change must pass; PACKAGES=./receipts narrows the tests
 	$(call say,tests with the race detector and one private Postgres for all)
 	$(PGRUN) -- go test -race -shuffle=on -timeout=15m $(PACKAGES)

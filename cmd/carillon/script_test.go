@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DATABASE_URL", dbtest.DSN(tb))
 			env.Setenv("TZ", "America/Lima") // UTC is what is shown nevertheless.
 			env.Setenv("ESC", "\x1b")
+			env.Setenv("GORACE", "atexit_sleep_ms=20") // A second by default, at the end of every command.
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
