@@ -46,15 +46,10 @@ func (g *Gate) Again(ctx context.Context, db DB, requests []Request, verdicts []
 		renewed = append(renewed, r)
 	}
 	g.mu.Unlock()
-	if len(ask) > 0 {
-		if err := g.take(ctx, db, renewed, verdicts, ask); err != nil {
-			return err
-		}
+	if len(ask) == 0 {
+		return nil
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.countStops(verdicts)
-	return nil
+	return g.take(ctx, db, renewed, verdicts, ask)
 }
 
 // Check looks a last time right before a send, at what this process knows. It makes no statement.
@@ -73,7 +68,6 @@ func (g *Gate) Check(r Route, v Verdict) Verdict {
 	if stop.Stop == Free {
 		return v
 	}
-	g.countStops([]Verdict{stop})
 	return stop
 }
 

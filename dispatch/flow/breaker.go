@@ -160,13 +160,13 @@ func (g *Gate) Report(r Result) {
 		b.level++
 		b.since = now
 		b.until = now.Add(shutFor(b.level))
-		g.counts.Reopened++
+		g.observer.BreakerChanged(r.Route.Host.Transport, Reopened)
 		g.events = append(g.events, event{kind: eventReopen, host: r.Route.Host, token: r.Token, failure: *r.Failure})
 	case r.Probe:
 		b.open, b.level = false, 0
 		b.forget()
 		b.since = now
-		g.counts.Closed++
+		g.observer.BreakerChanged(r.Route.Host.Transport, Closed)
 		g.logger.Info("breaker closed", hostAttrs(r.Route.Host)...)
 		g.events = append(g.events, event{kind: eventClose, host: r.Route.Host, token: r.Token})
 	case b.open || neutral(r.Failure):
@@ -174,7 +174,7 @@ func (g *Gate) Report(r Result) {
 	case b.count(now, r.Receipt, bad, bad && r.Failure.Class == transports.Configuration):
 		b.forget()
 		b.open, b.level, b.until, b.since = true, 1, now.Add(firstShut), now
-		g.counts.Opened++
+		g.observer.BreakerChanged(r.Route.Host.Transport, Opened)
 		// Code and detail are the provider's own words, which may name a recipient: carillon breakers list has them.
 		g.logger.Warn("breaker opened", append(hostAttrs(r.Route.Host), slog.String("class", string(r.Failure.Class)))...)
 		g.events = append(g.events, event{kind: eventOpen, host: r.Route.Host, failure: *r.Failure})

@@ -91,7 +91,9 @@ func (g *Gate) take(ctx context.Context, db DB, requests []Request, verdicts []V
 	defer g.mu.Unlock()
 	for key, d := range demands {
 		got := granted[key]
-		g.counts.Tokens += int64(got.critical + got.waited + got.fresh + got.extra)
+		if tokens := got.critical + got.waited + got.fresh + got.extra; tokens > 0 {
+			g.observer.BudgetTaken(key.Transport, tokens)
+		}
 		if got.extra > 0 {
 			g.portions[key] = portion{got.extra, started.Add(portionLife)}
 		}

@@ -101,12 +101,39 @@ type Config struct {
 	NowFunc func() time.Time
 	// Logger hears when a breaker opens and closes. Defaults to slog.Default().
 	Logger *slog.Logger
+	// Observer hears what the gate does, for metrics. Defaults to nobody.
+	Observer Observer
 }
+
+// Observer is told what a [Gate] does. It is called in the middle of it, must be quick, and must not call the gate.
+type Observer interface {
+	// BreakerChanged is what this process did to a breaker: one of the changes.
+	BreakerChanged(transport, change string)
+	// BreakerProbed means that this process was given a probe.
+	BreakerProbed(transport string)
+	// BudgetTaken is how many tokens this process took.
+	BudgetTaken(transport string, tokens int)
+}
+
+// The changes of a breaker.
+const (
+	Opened   = "opened"
+	Reopened = "reopened"
+	Closed   = "closed"
+)
+
+// nobody is an observer that does not look.
+type nobody struct{}
+
+func (nobody) BreakerChanged(_, _ string)  {}
+func (nobody) BreakerProbed(string)        {}
+func (nobody) BudgetTaken(_ string, _ int) {}
 
 // Gate decides for one process, together with the gates of the others. It is safe for concurrent use.
 type Gate struct {
-	nowFunc func() time.Time
-	logger  *slog.Logger
+	nowFunc  func() time.Time
+	logger   *slog.Logger
+	observer Observer
 
 	mu       sync.Mutex
 	readAt   time.Time
@@ -114,7 +141,6 @@ type Gate struct {
 	holds    map[Key]time.Time
 	portions map[Key]portion
 	events   []event
-	counts   Counts
 }
 
 // New returns a gate that knows nothing yet. A nil config works.
@@ -123,30 +149,16 @@ func New(cfg *Config) *Gate {
 		cfg = &Config{}
 	}
 	g := &Gate{
-		nowFunc: cfg.NowFunc, logger: cfg.Logger,
+		nowFunc: cfg.NowFunc, logger: cfg.Logger, observer: cfg.Observer,
 		breakers: map[Host]*breaker{}, holds: map[Key]time.Time{}, portions: map[Key]portion{},
 	}
 	if g.logger == nil {
 		g.logger = slog.Default()
 	}
+	if g.observer == nil {
+		g.observer = nobody{}
+	}
 	return g
-}
-
-// Counts is what a gate did since it was made, for metrics.
-type Counts struct {
-	// BreakerWaits and RateWaits count requests that were told to wait.
-	BreakerWaits, RateWaits int64
-	// Opened, Reopened and Closed count what this process did to breakers; Probes, the probes it was given.
-	Opened, Reopened, Closed, Probes int64
-	// Tokens counts those taken from budgets.
-	Tokens int64
-}
-
-// Counts returns the counts so far.
-func (g *Gate) Counts() Counts {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.counts
 }
 
 // clock is this process's own, of which only differences count.
@@ -182,22 +194,7 @@ func (g *Gate) Admit(ctx context.Context, db DB, token uuid.UUID, requests []Req
 	if err := g.probe(ctx, db, token, verdicts, probes); err != nil {
 		return nil, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.countStops(verdicts)
 	return verdicts, nil
-}
-
-func (g *Gate) countStops(verdicts []Verdict) {
-	for _, v := range verdicts {
-		switch v.Stop {
-		case StopBreaker:
-			g.counts.BreakerWaits++
-		case StopRate:
-			g.counts.RateWaits++
-		case Free:
-		}
-	}
 }
 
 // sort settles what needs no statement. It returns the requests that need a token, and for each breaker whose time is

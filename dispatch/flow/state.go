@@ -125,7 +125,7 @@ func (g *Gate) probe(ctx context.Context, db DB, token uuid.UUID, verdicts []Ver
 		v := &verdicts[probes[h]]
 		switch {
 		case won:
-			g.counts.Probes++
+			g.observer.BreakerProbed(h.Transport)
 			v.Probe = true
 		case open:
 			g.shut(h, shut{duration(seconds), level}, started)

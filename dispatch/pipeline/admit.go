@@ -84,6 +84,7 @@ func (r *run) settleStop(it *item, v flow.Verdict) bool {
 		return false
 	}
 	r.boundWait(it, &result)
+	r.telemetry.Waits(it.Transport, result.Reason, v.Wait)
 	it.settle(result)
 	return true
 }

@@ -86,7 +86,10 @@ var (
 	descDead  = desc("dead_tuples", "Dead rows that a vacuum has yet to remove, as Postgres estimates.", "table")
 	descRatio = desc("dead_tuple_ratio", "Dead rows as a share of all rows.", "table")
 	descQueue = desc("notify_queue_usage_ratio", "How full the server's queue of notifications is.")
-	descXmin  = desc("oldest_xmin_age_seconds", "For how long the oldest transaction has kept a vacuum from removing dead rows.")
+	descBreak = desc("breakers", "Destinations that are in trouble; one that is well has a closed breaker and is in neither state.",
+		"transport", "state")
+	descHeld = desc("budgets_held", "Budgets that wait because a provider asked for patience.", "transport")
+	descXmin = desc("oldest_xmin_age_seconds", "For how long the oldest transaction has kept a vacuum from removing dead rows.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -97,6 +100,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (d *Database) Describe(out chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{
 		descUp, descDue, descLive, descJobs, descLease, descOver, descDead, descRatio, descQueue, descXmin,
+		descBreak, descHeld,
 	} {
 		out <- one
 	}
@@ -159,6 +163,10 @@ func measured(what, a, b string, value float64) prometheus.Metric {
 		return gauge(descDead, value, a)
 	case "ratio":
 		return gauge(descRatio, value, a)
+	case "breaker":
+		return gauge(descBreak, value, a, b)
+	case "held":
+		return gauge(descHeld, value, a)
 	case "notify":
 		return gauge(descQueue, value)
 	}

@@ -21,6 +21,11 @@ type metrics struct {
 	reclaimed    prometheus.Counter
 	reconciled   prometheus.Counter
 	promoted     prometheus.Counter
+	waits        *prometheus.CounterVec
+	waitTime     *prometheus.CounterVec
+	changes      *prometheus.CounterVec
+	probes       *prometheus.CounterVec
+	tokens       *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -49,6 +54,14 @@ func newMetrics() *metrics {
 		reclaimed:  counter("receipts_reclaimed_total", "Receipts that this worker took from a lost one."),
 		reconciled: counter("receipts_reconciled_total", "Due receipts without an alarm to which this worker gave one."),
 		promoted:   counter("jobs_promoted_total", "Scheduled jobs that this worker made fetchable when they were due."),
+		waits: counters("send_waits_total",
+			"Times that a receipt was told to wait before a send: for a budget (rate_limited) or a destination that is in trouble (breaker).",
+			"transport", "reason"),
+		waitTime: counters("send_wait_seconds_total", "For how long receipts were told to wait, in all.", "transport", "reason"),
+		changes: counters("breaker_changes_total",
+			"What this worker did to breakers: opened, reopened after a probe that failed, closed.", "transport", "change"),
+		probes: counters("breaker_probes_total", "Sends of this worker that were to find out whether a destination is well.", "transport"),
+		tokens: counters("budget_tokens_total", "Sends that budgets allowed this worker; what it did not use in time is counted.", "transport"),
 	}
 }
 
@@ -56,6 +69,7 @@ func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.attempts, m.unclassified, m.sendTime, m.sendDelay, m.inFlight, m.sendSlots, m.claimed, m.finished,
 		m.undeclared, m.panicked, m.fenced, m.leasesLost, m.reclaimed, m.reconciled, m.promoted,
+		m.waits, m.waitTime, m.changes, m.probes, m.tokens,
 	}
 }
 

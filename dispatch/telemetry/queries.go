@@ -27,7 +27,15 @@ due AS (
   UNION ALL
   SELECT transport, priority, oldest FROM jobs WHERE oldest <= now()
   UNION ALL
-  SELECT transport, priority, NULL FROM lane)
+  SELECT transport, priority, NULL FROM lane),
+trouble AS (
+  SELECT transport, CASE WHEN until > now() THEN 'open' ELSE 'half_open' END AS state, 1 AS n FROM carillon.breakers
+  UNION ALL
+  SELECT x.transport, s.state, 0 FROM unnest(@transports::text[]) AS x(transport), (VALUES ('open'), ('half_open')) AS s(state)),
+held AS (
+  SELECT transport, 1 AS n FROM carillon.budgets WHERE held_until > now()
+  UNION ALL
+  SELECT x.transport, 0 FROM unnest(@transports::text[]) AS x(transport))
 SELECT 'due' AS what, CASE WHEN transport = ANY(@transports) THEN transport ELSE '' END AS a, priority::text AS b,
        coalesce(max(extract(epoch FROM now() - due_at)), 0)::float8 AS value
   FROM due GROUP BY 2, 3
@@ -35,6 +43,10 @@ UNION ALL
 SELECT 'live', state, reason, count(*)::float8 FROM live GROUP BY 2, 3
 UNION ALL
 SELECT 'jobs', transport, priority::text, n::float8 FROM jobs
+UNION ALL
+SELECT 'breaker', CASE WHEN transport = ANY(@transports) THEN transport ELSE '' END, state, sum(n)::float8 FROM trouble GROUP BY 2, 3
+UNION ALL
+SELECT 'held', CASE WHEN transport = ANY(@transports) THEN transport ELSE '' END, '', sum(n)::float8 FROM held GROUP BY 2
 UNION ALL
 SELECT 'lease', '', '', coalesce(max(extract(epoch FROM now() - created_at)), 0)::float8 FROM carillon.leases
 UNION ALL

@@ -71,6 +71,7 @@ func (t *Telemetry) Lane(name string, slots int) {
 	// Series that are there from the start can be asked for their rate at the first event.
 	t.inFlight.WithLabelValues(transport, priority)
 	t.unclassified.WithLabelValues(transport)
+	t.begin(transport)
 	t.Looked(name)
 }
 

@@ -54,7 +54,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 	}
 	w.trouble = slog.New(newSparse(cfg.Logger.Handler()))
 	w.leases = newLeases(w.store, pool, cfg.Lease, cfg.Logger)
-	w.gate = flow.New(&flow.Config{Logger: cfg.Logger})
+	w.gate = flow.New(&flow.Config{Logger: cfg.Logger, Observer: cfg.Telemetry})
 	w.leases.telemetry = cfg.Telemetry
 	queues := map[string]river.QueueConfig{}
 	for _, name := range lanesOf(d) {
