@@ -31,6 +31,18 @@ func (s *Store) Bind(ctx context.Context, db DB, token uuid.UUID, bindings []Bin
 	if len(bindings) == 0 {
 		return map[uuid.UUID]int{}, nil
 	}
+	args, err := bindArgs(token, bindings)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.Query(ctx, sqlBind, args)
+	if err != nil {
+		return nil, fmt.Errorf("bind %d receipts: %w", len(bindings), err)
+	}
+	return collectBound(rows, len(bindings))
+}
+
+func bindArgs(token uuid.UUID, bindings []Binding) (pgx.StrictNamedArgs, error) {
 	n := len(bindings)
 	ids := make([]uuid.UUID, n)
 	recipients := make([]string, n)
@@ -53,17 +65,17 @@ func (s *Store) Bind(ctx context.Context, db DB, token uuid.UUID, bindings []Bin
 		text := storableJSON(raw)
 		bodies[i], rendered[i] = &text, &b.Body.RenderedAt
 	}
-	rows, err := db.Query(ctx, sqlBind, pgx.StrictNamedArgs{
+	return pgx.StrictNamedArgs{
 		"token": token, "ids": ids, "recipients": recipients, "addresses": addresses, "policies": policies,
 		"bodies": bodies, "rendered": rendered,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bind %d receipts: %w", n, err)
-	}
+	}, nil
+}
+
+func collectBound(rows pgx.Rows, n int) (map[uuid.UUID]int, error) {
 	bound := make(map[uuid.UUID]int, n)
 	var id uuid.UUID
 	var tries int
-	_, err = pgx.ForEachRow(rows, []any{&id, &tries}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &tries}, func() error {
 		bound[id] = tries
 		return nil
 	})

@@ -99,7 +99,7 @@ func (d *delivery) send(ctx context.Context) {
 			gather.Reset(gatherFor)
 			d.take()
 			if d.slots == len(d.rest) || d.slots >= cap(free)/4 {
-				d.begin(ctx)
+				d.begin(ctx, 0)
 			}
 		case it := <-d.done:
 			if d.owed == 0 {
@@ -114,7 +114,7 @@ func (d *delivery) send(ctx context.Context) {
 			}
 		case <-gather.C:
 			d.turnOver(ctx)
-			d.begin(ctx)
+			d.begin(ctx, 0)
 		case <-tick.C:
 			d.write(ctx)
 		case <-stop:
@@ -128,21 +128,15 @@ func (d *delivery) send(ctx context.Context) {
 }
 
 // turnOver records at once, if others may wait for the senders that sends keep until they are recorded. What is left of
-// the same batch comes first, and begins without another wait. The batch's last are recorded with its end.
+// the same batch comes first: it is bound along, and begins without another wait. The batch's last are recorded with its
+// end.
 func (d *delivery) turnOver(ctx context.Context) {
 	if d.owed == 0 || len(d.rest)+d.flying == 0 || len(d.Pipeline.slots) < cap(d.Pipeline.slots) {
 		return
 	}
 	kept := min(d.owed, len(d.rest)-d.slots)
-	d.owed -= kept
-	if !d.write(ctx) {
-		d.owed += kept
-		return
-	}
-	if kept > 0 {
-		d.slots += kept
-		d.backlog.move()
-		d.begin(ctx)
+	if kept == 0 || !d.begin(ctx, kept) {
+		d.write(ctx)
 	}
 }
 
@@ -158,29 +152,56 @@ func (d *delivery) take() {
 	}
 }
 
-// begin binds as many items as there are senders in hand, and sends them.
-func (d *delivery) begin(ctx context.Context) {
-	if d.slots == 0 || ctx.Err() != nil || d.stopping() {
-		return
+// begin binds as many items as there are senders in hand, and kept more that go over from sends that have ended; then it
+// sends them. What has ended is recorded along. It reports whether that is written.
+func (d *delivery) begin(ctx context.Context, kept int) bool {
+	n := d.slots + kept
+	if n == 0 || ctx.Err() != nil || d.stopping() {
+		return false
 	}
-	items := d.rest[:d.slots]
+	if time.Now().Before(d.quiet) {
+		d.free(d.slots)
+		d.slots = 0
+		return false
+	}
+	items := d.rest[:n]
 	free, stopped, err := d.again(ctx, items)
 	var bound []*item
-	if err == nil && len(free) > 0 {
+	wrote := false
+	switch {
+	case err != nil || len(free) == 0:
+	case len(d.pending) == 0:
 		bound, err = d.bind(ctx, free)
+	default:
+		if bound, err = d.turn(ctx, free); err != nil {
+			// Perhaps it was the results, perhaps the bindings: each gets its own chance.
+			d.free(d.slots)
+			d.slots = 0
+			return d.write(ctx)
+		}
+		wrote = true
 	}
 	if err != nil {
 		d.err = err
 		d.forget()
-		return
+		return false
 	}
 	for _, it := range stopped {
 		d.add(ctx, it)
 	}
-	d.rest = d.rest[len(items):]
-	d.free(d.slots - len(bound))
+	d.rest = d.rest[n:]
+	d.leave(n)
+	idle := d.slots
+	if wrote {
+		if kept > 0 {
+			d.backlog.move()
+		}
+		idle += d.owed
+		d.owed = 0
+		d.quiet, d.pause = time.Time{}, 0
+	}
+	d.free(idle - len(bound))
 	d.slots = 0
-	d.leave(len(items))
 	d.flying += len(bound)
 	for _, it := range bound {
 		go func() {
@@ -188,6 +209,7 @@ func (d *delivery) begin(ctx context.Context) {
 			d.run.send(ctx, it)
 		}()
 	}
+	return wrote
 }
 
 // land takes the result of a send, and those of others that have ended.

@@ -25,8 +25,10 @@ type outage struct {
 	pool     *pgxpool.Pool
 	store    *receipts.Store
 	pipeline *pipeline.Pipeline
-	mu       sync.Mutex
-	now      time.Time
+	// dispatcher is what the pipeline was made of.
+	dispatcher *dispatch.Dispatcher
+	mu         sync.Mutex
+	now        time.Time
 	// claims counts claimed receipts.
 	claims int
 }
@@ -45,7 +47,7 @@ func setupOutage(t *testing.T, s *server, n int) *outage {
 		Resources: []dispatch.Declaration{r}, Categories: []dispatch.Category{{Name: "orders"}},
 	})
 	require.NoError(t, err)
-	o := &outage{pool: dbtest.Pool(t)}
+	o := &outage{pool: dbtest.Pool(t), dispatcher: d}
 	o.store = receipts.New(&receipts.Config{NowFunc: o.clock})
 	quiet := slog.New(slog.DiscardHandler)
 	o.pipeline, err = pipeline.New(&pipeline.Config{

@@ -44,16 +44,43 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	if err := r.gate.Flush(ctx, r.db); err != nil {
-		return err
-	}
-	if err := r.quarantine(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	recorded, err := r.store.Record(ctx, r.db, r.batch.Token, r.pending, last)
 	if err != nil {
 		return err
 	}
+	r.took(ctx, recorded)
+	return nil
+}
+
+// turn records what is pending and binds the items, at once. After an error the results are still pending, and the items
+// are as they were unless the answer was lost.
+func (r *recorder) turn(ctx context.Context, items []*item) (bound []*item, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	recorded, tries, err := r.store.Turn(ctx, r.db, r.batch.Token, r.pending, bindingsOf(items))
+	if err != nil {
+		return nil, err
+	}
+	r.took(ctx, recorded)
+	return boundOf(items, tries), nil
+}
+
+// prepare does what comes before results are written.
+func (r *recorder) prepare(ctx context.Context) error {
+	if err := r.gate.Flush(ctx, r.db); err != nil {
+		return err
+	}
+	return r.quarantine(ctx)
+}
+
+// took notes that the pending results are written, those of them that still counted.
+func (r *recorder) took(ctx context.Context, recorded []uuid.UUID) {
 	failpoint.Pass(failpoint.S7)
 	for _, result := range r.pending {
 		if slices.Contains(recorded, result.ID) {
@@ -65,7 +92,6 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 		}
 	}
 	r.pending = nil
-	return nil
 }
 
 // finish records what is left and ends the lease. While the database is away it tries again for as long as anybody would

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,8 +68,25 @@ func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.
 	return context.WithValue(ctx, tracedKey{}, traced{kind, time.Now()})
 }
 
+// TraceBatchStart notes what begins: the only batch records and binds.
+func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return context.WithValue(ctx, tracedKey{}, traced{"turn", time.Now()})
+}
+
+// TraceBatchQuery is part of tracing batches.
+func (s *statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd counts what ended.
+func (s *statements) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchEndData) {
+	s.end(ctx)
+}
+
 // TraceQueryEnd counts what ended.
 func (s *statements) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	s.end(ctx)
+}
+
+func (s *statements) end(ctx context.Context) {
 	t, _ := ctx.Value(tracedKey{}).(traced)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,12 +121,14 @@ func BenchmarkBurst(b *testing.B) {
 	for _, c := range []struct {
 		name, fill string
 		n          int
-		takes      time.Duration
+		takes      func() time.Duration
 	}{
-		{"default/0ms", sqlFillDefault, 5000, 0},
-		{"default/20ms", sqlFillDefault, 5000, 20 * time.Millisecond},
-		{"bulk/0ms", sqlFillBulk, 20_000, 0},
-		{"bulk/20ms", sqlFillBulk, 20_000, 20 * time.Millisecond},
+		{"default/0ms", sqlFillDefault, 5000, always(0)},
+		{"default/20ms", sqlFillDefault, 5000, always(20 * time.Millisecond)},
+		{"default/5to35ms", sqlFillDefault, 5000, mixed},
+		{"bulk/0ms", sqlFillBulk, 20_000, always(0)},
+		{"bulk/20ms", sqlFillBulk, 20_000, always(20 * time.Millisecond)},
+		{"bulk/5to35ms", sqlFillBulk, 20_000, mixed},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := &statements{counts: map[string]int{}, spent: map[string]time.Duration{}}
@@ -125,13 +145,18 @@ func BenchmarkBurst(b *testing.B) {
 	}
 }
 
-func burst(b *testing.B, pool *pgxpool.Pool, s *statements, n int, takes time.Duration) {
+func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
+
+// mixed is 20 ms on average.
+func mixed() time.Duration { return 5*time.Millisecond + rand.N(30*time.Millisecond) }
+
+func burst(b *testing.B, pool *pgxpool.Pool, s *statements, n int, takes func() time.Duration) {
 	b.Helper()
 	d, err := dispatch.New(&dispatch.Config{Resources: []dispatch.Declaration{orders}})
 	require.NoError(b, err)
 	var sends atomic.Int32
 	mail := email(func(ctx context.Context) error {
-		done := time.NewTimer(takes)
+		done := time.NewTimer(takes())
 		defer done.Stop()
 		select {
 		case <-done.C:
