@@ -52,7 +52,7 @@ type post struct {
 func nonce(id uuid.UUID) string { return base32.HexEncoding.EncodeToString(id[1:]) }
 
 // compose makes the body. Its error is permanent.
-func (t *Transport) compose(m transports.Message, to route) ([]byte, error) {
+func (t *Transport) compose(m transports.Message, to chat.Room) ([]byte, error) {
 	o, err := transports.Options[transports.DiscordOptions](m)
 	if err != nil {
 		return nil, err
@@ -73,12 +73,12 @@ func (t *Transport) compose(m transports.Message, to route) ([]byte, error) {
 		return nil, err
 	}
 	p.Embeds = []*discordgo.MessageEmbed{embed}
-	if to.webhook != nil {
-		name := chat.Fit(strings.Join(strings.Fields(cmp.Or(o.Username, t.settings.Username)), " "), maxUsername, nil)
+	if to.Hook != nil {
+		name := chat.Fit(strings.Join(strings.Fields(cmp.Or(o.Username, t.cfg.Username)), " "), maxUsername, nil)
 		if err := checkUsername(name); err != nil {
 			return nil, transports.Errorf(transports.Permanent, "the username %s", err)
 		}
-		p.Username, p.AvatarURL = name, cmp.Or(o.AvatarURL, t.settings.AvatarURL)
+		p.Username, p.AvatarURL = name, cmp.Or(o.AvatarURL, t.cfg.AvatarURL)
 	} else {
 		p.Nonce, p.EnforceNonce = nonce(m.ReceiptID), true
 	}

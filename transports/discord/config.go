@@ -49,70 +49,33 @@ func hosts() []string {
 	return []string{"discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"}
 }
 
-// settings are a checked Config, with its defaults.
-type settings struct {
-	Config
-	api      *url.URL
-	webhook  *url.URL
-	webhooks map[string]*url.URL
-	urls     []*url.URL
-	secrets  []string
-}
-
 // webhookPath is that of a webhook: its id and its token. https://discord.com/developers/docs/resources/webhook
 var webhookPath = regexp.MustCompile(`^/api(/v\d+)?/webhooks/[0-9]+/[A-Za-z0-9_-]+$`)
 
-// check returns the settings, or every problem of the configuration at once.
-func (c Config) check() (*settings, error) {
-	s := &settings{Config: c, webhooks: map[string]*url.URL{}}
-	var errs []error
-	problem := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("discord: %s %s", field, fmt.Sprintf(format, args...)))
+func checkHook(u *url.URL) error {
+	if !webhookPath.MatchString(u.Path) {
+		return errors.New("is not the URL of a webhook (https://discord.com/api/webhooks/ID/TOKEN)")
 	}
-	read := func(field, raw string) *url.URL {
-		u, err := chat.ParseURL(raw, hosts())
-		if err == nil && field != "api_url" && !webhookPath.MatchString(u.Path) {
-			err = errors.New("is not the URL of a webhook (https://discord.com/api/webhooks/ID/TOKEN)")
-		}
-		if err != nil {
-			problem(field, "%s", err)
-			return nil
-		}
-		s.urls = append(s.urls, u)
-		return u
+	return nil
+}
+
+// check returns the configuration with its defaults and what leads to Discord, or every problem at once.
+func (c Config) check() (Config, *chat.Base, error) {
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	if c.NowFunc == nil {
+		c.NowFunc = time.Now
 	}
-	if c.WebhookURL == "" && len(c.Webhooks) == 0 && c.Token == "" {
-		problem("token", "is required, or webhook_url or webhooks")
+	base, err := chat.New(&chat.Config{
+		Transport: transports.Discord, Title: "Discord",
+		WebhookURL: c.WebhookURL, Webhooks: c.Webhooks, HookHosts: hosts(), CheckHookFunc: checkHook,
+		Token: c.Token, TokenHint: " (leave out the word Bot)", APIURL: cmp.Or(c.APIURL, defaultAPIURL), APIHosts: hosts(),
+		Rooms: channel, RoomsHint: "no channel's id",
+		Timeout: c.Timeout, NowFunc: c.NowFunc,
+	})
+	if problem := checkUsername(c.Username); problem != nil {
+		err = errors.Join(err, fmt.Errorf("discord: username %w", problem))
 	}
-	if c.WebhookURL != "" {
-		s.webhook = read("webhook_url", c.WebhookURL.Reveal())
-		s.secrets = append(s.secrets, c.WebhookURL.Reveal())
-	}
-	for name, hook := range c.Webhooks {
-		if err := chat.CheckLabel(name); err != nil {
-			problem("webhooks", "has a name that %s", err)
-		}
-		s.webhooks[name] = read("webhooks", hook.Reveal())
-		s.secrets = append(s.secrets, hook.Reveal())
-	}
-	if c.Token != "" {
-		s.secrets = append(s.secrets, c.Token.Reveal())
-		if strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			problem("token", "has a blank or a character that no token has (leave out the word Bot)")
-		}
-		s.api = read("api_url", cmp.Or(c.APIURL, defaultAPIURL))
-	}
-	if err := checkUsername(c.Username); err != nil {
-		problem("username", "%s", err)
-	}
-	s.Timeout = cmp.Or(c.Timeout, defaultTimeout)
-	if err := chat.CheckTimeout(s.Timeout); err != nil {
-		problem("timeout", "%s", err)
-	}
-	if s.NowFunc == nil {
-		s.NowFunc = time.Now
-	}
-	return s, errors.Join(errs...)
+	return c, base, err
 }
 
 // checkUsername says what Discord would refuse in a name.

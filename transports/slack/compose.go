@@ -44,7 +44,7 @@ type post struct {
 }
 
 // compose makes the body. Its error is permanent.
-func (t *Transport) compose(m transports.Message, to route) ([]byte, error) {
+func (t *Transport) compose(m transports.Message, to chat.Room) ([]byte, error) {
 	options, err := transports.Options[transports.SlackOptions](m)
 	if err != nil {
 		return nil, err
@@ -58,12 +58,12 @@ func (t *Transport) compose(m transports.Message, to route) ([]byte, error) {
 	if p.Blocks, err = blocks(m, options); err != nil {
 		return nil, err
 	}
-	if to.webhook == nil {
-		p.Channel = to.channel
-		p.Username = chat.Fit(oneLine(cmp.Or(options.Username, t.settings.Username)), maxUsername, nil)
+	if to.Hook == nil {
+		p.Channel = to.Name
+		p.Username = chat.Fit(oneLine(cmp.Or(options.Username, t.cfg.Username)), maxUsername, nil)
 		p.IconEmoji, p.IconURL = options.IconEmoji, options.IconURL
 		if p.IconEmoji == "" && p.IconURL == "" {
-			p.IconEmoji, p.IconURL = t.settings.IconEmoji, t.settings.IconURL
+			p.IconEmoji, p.IconURL = t.cfg.IconEmoji, t.cfg.IconURL
 		}
 		if root, ok := m.Target.(string); ok && root != "" {
 			p.ThreadTS, p.Broadcast = root, options.Broadcast

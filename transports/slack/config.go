@@ -3,8 +3,6 @@ package slack
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -53,64 +51,23 @@ func hookHosts() []string { return []string{"hooks.slack.com", "hooks.slack-gov.
 
 func apiHosts() []string { return []string{"slack.com", "slack-gov.com"} }
 
-// settings are a checked Config, with its defaults.
-type settings struct {
-	Config
-	api      *url.URL
-	webhook  *url.URL
-	webhooks map[string]*url.URL
-	urls     []*url.URL
-	secrets  []string
-}
-
-// check returns the settings, or every problem of the configuration at once.
-func (c Config) check() (*settings, error) {
-	s := &settings{Config: c, webhooks: map[string]*url.URL{}}
-	var errs []error
-	problem := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("slack: %s %s", field, fmt.Sprintf(format, args...)))
+// check returns the configuration with its defaults and what leads to Slack, or every problem at once.
+func (c Config) check() (Config, *chat.Base, error) {
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	if c.NowFunc == nil {
+		c.NowFunc = time.Now
 	}
-	read := func(field, raw string, hosts []string) *url.URL {
-		u, err := chat.ParseURL(raw, hosts)
-		if err != nil {
-			problem(field, "%s", err)
-			return nil
-		}
-		s.urls = append(s.urls, u)
-		return u
-	}
-	if c.WebhookURL == "" && len(c.Webhooks) == 0 && c.Token == "" {
-		problem("token", "is required, or webhook_url or webhooks")
-	}
-	if c.WebhookURL != "" {
-		s.webhook = read("webhook_url", c.WebhookURL.Reveal(), hookHosts())
-		s.secrets = append(s.secrets, c.WebhookURL.Reveal())
-	}
-	for name, hook := range c.Webhooks {
-		if err := chat.CheckLabel(name); err != nil {
-			problem("webhooks", "has a name that %s", err)
-		}
-		s.webhooks[name] = read("webhooks", hook.Reveal(), hookHosts())
-		s.secrets = append(s.secrets, hook.Reveal())
-	}
-	if c.Token != "" {
-		s.secrets = append(s.secrets, c.Token.Reveal())
-		if strings.ContainsFunc(c.Token.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			problem("token", "has a blank or a character that no token has")
-		}
-		s.api = read("api_url", strings.TrimSuffix(cmp.Or(c.APIURL, defaultAPIURL), "/")+"/", apiHosts())
-	}
+	base, err := chat.New(&chat.Config{
+		Transport: transports.Slack, Title: "Slack",
+		WebhookURL: c.WebhookURL, Webhooks: c.Webhooks, HookHosts: hookHosts(),
+		Token: c.Token, APIURL: strings.TrimSuffix(cmp.Or(c.APIURL, defaultAPIURL), "/") + "/", APIHosts: apiHosts(),
+		Rooms: channel, RoomsHint: "no channel (#name or C012AB3CD), no member (U012AB3CD)",
+		Timeout: c.Timeout, NowFunc: c.NowFunc,
+	})
 	if c.IconEmoji != "" && c.IconURL != "" {
-		problem("icon_url", "has no place beside icon_emoji (choose one)")
+		err = errors.Join(err, errors.New("slack: icon_url has no place beside icon_emoji (choose one)"))
 	}
-	s.Timeout = cmp.Or(c.Timeout, defaultTimeout)
-	if err := chat.CheckTimeout(s.Timeout); err != nil {
-		problem("timeout", "%s", err)
-	}
-	if s.NowFunc == nil {
-		s.NowFunc = time.Now
-	}
-	return s, errors.Join(errs...)
+	return c, base, err
 }
 
 // channel is how Slack spells an address: an id, or the name of a public channel.

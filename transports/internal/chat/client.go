@@ -20,14 +20,6 @@ import (
 // maxTimeout is the longest that a send may take, in line with the lease that it runs under.
 const maxTimeout = time.Minute
 
-// CheckTimeout says what is wrong with a configured timeout.
-func CheckTimeout(d time.Duration) error {
-	if d < 0 || d > maxTimeout {
-		return fmt.Errorf("is %s (at most %s)", d, maxTimeout)
-	}
-	return nil
-}
-
 // ParseURL reads a URL of the configuration. It leads to one of the service's hosts over https or, for tests and
 // demonstrations, to this machine. The error does not repeat it: it is a credential, mostly.
 func ParseURL(raw string, hosts []string) (*url.URL, error) {
@@ -62,9 +54,9 @@ type Client struct {
 // ErrClosed is what a [Client.Post] after [Client.Close] fails with.
 var ErrClosed = errors.New("the transport is closed")
 
-// NewClient makes a client for the URLs, which [ParseURL] accepted. Plain http and this machine's own addresses are open
+// newClient makes a client for the URLs, which [ParseURL] accepted. Plain http and this machine's own addresses are open
 // to it only if one of them leads there.
-func NewClient(urls []*url.URL, timeout time.Duration, secrets []string) (*Client, error) {
+func newClient(urls []*url.URL, timeout time.Duration, secrets []string) (*Client, error) {
 	cfg := egress.Config{Timeout: timeout, AnswerTimeout: timeout, Secrets: secrets}
 	for _, u := range urls {
 		if !isLoopback(u.Hostname()) {

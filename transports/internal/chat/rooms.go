@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -20,46 +21,44 @@ import (
 // gone never comes back.
 const gonePause = time.Hour
 
-// CodeGone is the code of the error that a send to a gone room ends with, without a request.
-const CodeGone = "gone"
+// codeGone is the code of the error that a send to a gone room ends with, without a request.
+const codeGone = "gone"
 
 // EventRoomGone is the name of the notice that a room is gone.
 const EventRoomGone = "carillon.chat_room_gone"
 
 // Room is where a message goes, as this package remembers it.
 type Room struct {
-	// Key tells it from others of the transport, and is no secret: see [Fingerprint].
+	// Key tells it from others of the transport, and is no secret: see [fingerprint].
 	Key string
 	// Name is what the configuration or an audience calls it.
 	Name string
-	// Webhook says that there is no way back once it is gone.
-	Webhook bool
+	// Hook is the way into it; nil for the bot. There is no way back once it is gone.
+	Hook *url.URL
 }
 
-// Fingerprint stands for a credential where it must not be read.
-func Fingerprint(secret string) string {
+// fingerprint stands for a credential where it must not be read.
+func fingerprint(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:8])
 }
 
-// Rooms remembers which rooms of one transport are gone: in the database for all workers, and in memory for the time
+// rooms remembers which rooms of one transport are gone: in the database for all workers, and in memory for the time
 // until they read it. It is safe for concurrent use.
-type Rooms struct {
+type rooms struct {
 	transport string
-	// find says which room a message goes to; false if none.
-	find func(m transports.Message) (Room, bool)
+	ways      *Ways
 
 	mu   sync.Mutex
 	gone map[string]time.Time // by key, until when; the zero time is for ever
 }
 
-// NewRooms returns a memory for a transport.
-func NewRooms(transport string, find func(m transports.Message) (Room, bool)) *Rooms {
-	return &Rooms{transport: transport, find: find, gone: map[string]time.Time{}}
+func newRooms(transport string, ways *Ways) *rooms {
+	return &rooms{transport: transport, ways: ways, gone: map[string]time.Time{}}
 }
 
-// Gone says whether nothing must be sent to a room, as far as this process knows.
-func (r *Rooms) Gone(room Room, now time.Time) bool {
+// isGone says whether nothing must be sent to a room, as far as this process knows.
+func (r *rooms) isGone(room Room, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	until, known := r.gone[room.Key]
@@ -70,28 +69,28 @@ func (r *Rooms) Gone(room Room, now time.Time) bool {
 	return known
 }
 
-// Close remembers, in this process, that a room is gone.
-func (r *Rooms) Close(room Room, now time.Time) {
+// close remembers, in this process, that a room is gone.
+func (r *rooms) close(room Room, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gone[room.Key] = until(room, now)
 }
 
 func until(room Room, now time.Time) time.Time {
-	if room.Webhook {
+	if room.Hook != nil {
 		return time.Time{}
 	}
 	return now.Add(gonePause)
 }
 
-// Targets says of each message whether its room is gone, in one query.
-func (r *Rooms) Targets(
+// targets says of each message whether its room is gone, in one query.
+func (r *rooms) targets(
 	ctx context.Context, db transports.Querier, now time.Time, ms []transports.Message,
 ) ([]transports.Target, error) {
 	targets := make([]transports.Target, len(ms))
 	keys := make([]string, len(ms))
 	for i, m := range ms {
-		if room, ok := r.find(m); ok {
+		if room, err := r.ways.Room(m.Recipient.Address); err == nil {
 			keys[i] = room.Key
 		}
 	}
@@ -112,8 +111,8 @@ func (r *Rooms) Targets(
 	return targets, nil
 }
 
-// Report closes the rooms of messages that were refused for their address, in the database.
-func (r *Rooms) Report(
+// report closes the rooms of messages that were refused for their address, in the database.
+func (r *rooms) report(
 	ctx context.Context, db transports.Querier, now time.Time, outcomes []transports.Outcome,
 ) ([]transports.Notice, error) {
 	var keys, codes []string
@@ -121,8 +120,8 @@ func (r *Rooms) Report(
 	var notices []transports.Notice
 	seen := map[string]bool{}
 	for _, o := range outcomes {
-		room, ok := r.find(o.Message)
-		if !ok || o.Class != transports.Address || strings.HasSuffix(o.Code, CodeGone) || seen[room.Key] {
+		room, err := r.ways.Room(o.Message.Recipient.Address)
+		if err != nil || o.Class != transports.Address || strings.HasSuffix(o.Code, codeGone) || seen[room.Key] {
 			continue
 		}
 		seen[room.Key] = true
