@@ -24,6 +24,8 @@ type Claimed struct {
 	RenewedAt *time.Time
 	// Unanswered means that an earlier try may have been accepted, and nobody has found out.
 	Unanswered bool
+	// Suspect means that it lost two workers in a row. It is alone in its batch.
+	Suspect bool
 	// Cursor is how far an earlier holder's expansion came.
 	Cursor string
 }
@@ -49,6 +51,8 @@ type ClaimParams struct {
 	More int
 	// FromTenant is the tenant with which a bulk lane's turn begins, in the order of their names.
 	FromTenant string
+	// Innocent leaves suspects to others, or to another time: whoever has one under way would lose both to one of them.
+	Innocent bool
 	// Lease is how long the batch is held without a renewal.
 	Lease time.Duration
 	// Worker names the holder.
@@ -78,6 +82,7 @@ type claimRow struct {
 	Tries          int
 	Cursor         string
 	Unanswered     bool
+	Suspect        bool
 	Name           string
 	ResourceType   string
 	ResourceID     string
@@ -97,7 +102,7 @@ func (s *Store) Claim(ctx context.Context, db DB, p ClaimParams) (*Batch, error)
 	batch := &Batch{Token: uuid.New()}
 	args := pgx.StrictNamedArgs{
 		"lane": p.Lane, "more": p.More, "token": batch.Token,
-		"lease": seconds(p.Lease), "worker": p.Worker, "now": s.now(),
+		"lease": seconds(p.Lease), "worker": p.Worker, "innocent": p.Innocent, "now": s.now(),
 	}
 	sql := sqlClaim
 	if transport, bulk := BulkLane(p.Lane); bulk {
@@ -137,6 +142,7 @@ func (r claimRow) claimed() Claimed {
 		Cursor:     r.Cursor,
 		RenewedAt:  r.RenewedAt,
 		Unanswered: r.Unanswered,
+		Suspect:    r.Suspect,
 	}
 }
 

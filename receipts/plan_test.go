@@ -102,9 +102,10 @@ func TestNoStatementOfTheWorkerReadsAWholeTable(t *testing.T) {
 	b.exec(sqlFill)
 	all := queries(t)
 	for name, args := range map[string]pgx.StrictNamedArgs{
-		"sqlClaim": {"lane": lane, "own": ids[:1], "more": 199, "token": uuid.New(), "lease": 15.0, "worker": "w", "now": nil},
+		"sqlClaim": {"lane": lane, "own": ids[:1], "more": 199, "token": uuid.New(), "lease": 15.0, "worker": "w", "innocent": false, "now": nil},
 		"sqlClaimBulk": {
-			"lane": bulkLane, "transport": "email", "from_tenant": "", "more": 200, "token": uuid.New(), "lease": 15.0, "worker": "w", "now": nil,
+			"lane": bulkLane, "transport": "email", "from_tenant": "", "more": 200, "token": uuid.New(), "lease": 15.0, "worker": "w",
+			"innocent": false, "now": nil,
 		},
 		"sqlOwedBulk":      {"transport": "email", "now": nil},
 		"sqlReconcileBulk": {"grace": 10.0, "now": nil},

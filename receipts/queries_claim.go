@@ -14,7 +14,7 @@ WITH j AS MATERIALIZED (
    LIMIT @more
      FOR UPDATE SKIP LOCKED),
 q AS MATERIALIZED (
-  SELECT r.id, r.reason, r.job_id, r.crashes, r.due_at,
+  SELECT r.id, r.reason, r.job_id, r.crashes, r.due_at, r.crashes < 2 OR NOT @innocent AS eligible,
          r.state IN ('pending', 'waiting') AND r.due_at <= coalesce(@now, now()) AS ready,
          r.state IN ('pending', 'waiting') AND r.due_at > coalesce(@now, now()) AS early
     FROM carillon.receipts r
@@ -28,10 +28,11 @@ d AS (
 
 // sqlSuspectAlone chooses from the rows of q: all that are ready or, if there is a suspect among them, only that one. A
 // suspect has lost two workers in a row, perhaps because it kills whoever works on it, perhaps because of the company it
-// was in. sqlReclaim sets a receipt aside only if it was alone when it lost the third.
+// was in. sqlReclaim sets a receipt aside only if it was alone when it lost the third. A process that has one under way
+// asks for the innocent only, because it would lose both.
 const sqlSuspectAlone = `
-  SELECT q.id, q.reason, q.ready, q.ready AND (s.id IS NULL OR s.id = q.id) AS claimable
-    FROM q LEFT JOIN (SELECT id FROM q WHERE ready AND crashes > 1 ORDER BY due_at, id LIMIT 1) s ON true`
+  SELECT q.id, q.reason, q.crashes, q.ready, q.ready AND q.eligible AND (s.id IS NULL OR s.id = q.id) AS claimable
+    FROM q LEFT JOIN (SELECT id FROM q WHERE ready AND eligible AND crashes > 1 ORDER BY due_at, id LIMIT 1) s ON true`
 
 // sqlTakeClaimable leases the claimable rows of t, and returns them with their events.
 const sqlTakeClaimable = `
@@ -42,7 +43,7 @@ c AS (
    WHERE r.id = t.id AND t.claimable AND r.state IN ('pending', 'waiting')
   RETURNING r.id, r.event_id, r.root_id, r.channel, r.transport, r.audience, r.recipient, r.recipient_data, r.address,
             r.tenant, r.priority, r.state, r.attempts, r.due_at, r.send_at, r.expires_at, r.renewed_at, r.created_at, r.tries, r.cursor,
-            r.unanswered,
+            r.unanswered, r.crashes > 1 AS suspect,
             coalesce(t.reason, '') AS waited_for),
 l AS (
   INSERT INTO carillon.leases (token, until, worker, receipts, created_at)
@@ -51,7 +52,7 @@ l AS (
     FROM c HAVING count(*) > 0)
 SELECT c.id, c.event_id, c.root_id, c.channel, c.transport, c.audience, coalesce(c.recipient, '') AS recipient,
        c.recipient_data, coalesce(c.address, '') AS address, c.tenant, c.priority, c.state, c.attempts, c.due_at,
-       c.send_at, c.expires_at, c.renewed_at, c.created_at, c.waited_for, c.tries, coalesce(c.cursor, '') AS cursor, c.unanswered,
+       c.send_at, c.expires_at, c.renewed_at, c.created_at, c.waited_for, c.tries, coalesce(c.cursor, '') AS cursor, c.unanswered, c.suspect,
        e.name, coalesce(e.resource_type, '') AS resource_type, coalesce(e.resource_id, '') AS resource_id,
        coalesce(e.actor, '') AS actor, e.data, coalesce(e.trace, '') AS trace, e.at, e.created_at AS event_created_at,
        coalesce(@now, now()) AS claimed_at
@@ -99,7 +100,8 @@ b AS MATERIALIZED (
          FOR UPDATE SKIP LOCKED) x
    LIMIT (SELECT max(left_over) FROM rest)),
 q AS MATERIALIZED (
-  SELECT id, reason, crashes, due_at, true AS ready FROM a UNION SELECT id, reason, crashes, due_at, true FROM b),
+  SELECT id, reason, crashes, due_at, crashes < 2 OR NOT @innocent AS eligible, true AS ready
+    FROM (SELECT id, reason, crashes, due_at FROM a UNION SELECT id, reason, crashes, due_at FROM b) x),
 t AS MATERIALIZED (` + sqlSuspectAlone + `),
 p AS MATERIALIZED (
   SELECT id, args, row_number() OVER () AS place

@@ -181,6 +181,37 @@ func TestAReceiptThatKillsItsWorkersTakesNobodyAlong(t *testing.T) {
 	}
 }
 
+func TestWhoHasASuspectMayAskForTheInnocentOnly(t *testing.T) {
+	t.Parallel()
+	for _, priority := range []receipts.Priority{receipts.Default, receipts.Bulk} {
+		b := setup(t)
+		suspects := []uuid.UUID{b.owed(), b.owed()}
+		innocent := b.owed()
+		b.exec("UPDATE carillon.receipts SET priority = $1", priority)
+		b.exec("UPDATE carillon.receipts SET crashes = 2 WHERE id = ANY($1)", suspects)
+		lane := receipts.Lane(transports.Email, priority)
+		b.exec("UPDATE carillon.river_job SET queue = $1", lane)
+		claim := func(innocent bool) []receipts.Claimed {
+			batch, err := b.store.Claim(b.ctx(), b.db, receipts.ClaimParams{
+				Lane: lane, Own: suspects, More: 10, Lease: lease, Worker: "test", Innocent: innocent,
+			})
+			require.NoError(t, err)
+			return batch.Receipts
+		}
+		first := claim(true)
+		require.Len(t, first, 1)
+		require.Equal(t, innocent, first[0].ID)
+		require.False(t, first[0].Suspect)
+		require.Empty(t, claim(true))
+		for range suspects {
+			one := claim(false)
+			require.Len(t, one, 1)
+			require.True(t, one[0].Suspect)
+		}
+		require.Empty(t, claim(false))
+	}
+}
+
 func TestReclaimTakesOnlyWhatIsStillOfTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

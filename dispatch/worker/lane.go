@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,8 @@ const (
 	// echo is when a lane that ran dry is looked at once more: as long as the slot in which carillon.wake speaks only
 	// once, so that whoever was silenced is found.
 	echo = 10 * time.Millisecond
+	// echoBehind is the same while a suspect is under way, behind which others may wait: its end is another sign.
+	echoBehind = 100 * time.Millisecond
 	// pumping is how long one job goes on claiming before it lets River fetch the next one.
 	pumping = 5 * time.Second
 	// lookAgain is when a job fires again whose receipt could not be claimed: it was locked for a moment, all senders of
@@ -73,6 +76,8 @@ type lane struct {
 	// fromTenant is whose turn it is in a bulk lane, dry whether the last claim found nothing. Whoever claims owns them.
 	fromTenant string
 	dry        bool
+	// suspected counts the suspects of this lane that are under way.
+	suspected atomic.Int32
 
 	mu    sync.Mutex
 	wakes []*wake
@@ -119,7 +124,8 @@ func (l *lane) pump(ctx context.Context) error {
 		}
 		before := l.dry
 		l.dry = claimed == 0
-		if l.dry && (before || !l.pause(ctx)) {
+		waits := l.suspected.Load() > 0 // Others may wait behind it.
+		if l.dry && (before && !waits || !l.pause(ctx, waits)) {
 			return nil
 		}
 	}
@@ -140,9 +146,15 @@ func (l *lane) claim(ctx context.Context) (int, error) {
 	for i, w := range wakes {
 		own[i] = w.receipt
 	}
+	free := l.suspect.enter()
 	batch, err := l.store.Claim(ctx, l.pool, receipts.ClaimParams{
-		Lane: l.name, Own: own, More: max(l.cfg.Batch-len(own), 0), FromTenant: l.fromTenant, Lease: l.cfg.Lease, Worker: l.cfg.Name,
+		Lane: l.name, Own: own, More: max(l.cfg.Batch-len(own), 0), FromTenant: l.fromTenant, Innocent: !free,
+		Lease: l.cfg.Lease, Worker: l.cfg.Name,
 	})
+	suspects := err == nil && slices.ContainsFunc(batch.Receipts, func(c receipts.Claimed) bool { return c.Suspect })
+	if free && !suspects {
+		l.suspect.leave()
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -152,7 +164,7 @@ func (l *lane) claim(ctx context.Context) (int, error) {
 		w.claimed = slices.ContainsFunc(batch.Receipts, func(c receipts.Claimed) bool { return c.ID == w.receipt })
 	}
 	if len(batch.Receipts) > 0 {
-		l.begin(ctx, batch)
+		l.begin(ctx, batch, suspects)
 	}
 	return len(batch.Receipts), nil
 }
@@ -169,12 +181,19 @@ func (l *lane) turn(batch *receipts.Batch) {
 }
 
 // begin sets a batch going. It outlives the job that claimed it; Run waits for it.
-func (l *lane) begin(ctx context.Context, batch *receipts.Batch) {
+func (l *lane) begin(ctx context.Context, batch *receipts.Batch, suspects bool) {
 	leased, release := l.leases.hold(context.WithoutCancel(ctx), batch.Token)
 	// Counted before the next look for room.
 	run := l.pipeline.Begin(l.pool, batch)
+	if suspects {
+		l.suspected.Add(1)
+	}
 	l.batches.Go(func() {
 		defer release()
+		if suspects {
+			defer l.suspected.Add(-1)
+			defer l.suspect.leave()
+		}
 		if err := run(leased); err != nil {
 			l.recover(leased, batch, err)
 		}
@@ -267,12 +286,19 @@ func (l *lane) forget(own *wake) {
 	l.wakes = slices.DeleteFunc(l.wakes, func(w *wake) bool { return w == own })
 }
 
-// pause waits for the echo, and reports whether to go on.
-func (l *lane) pause(ctx context.Context) bool {
-	timer := time.NewTimer(echo)
+// pause waits for the echo, or for the end of a suspect, and reports whether to go on.
+func (l *lane) pause(ctx context.Context, suspected bool) bool {
+	wait, over := echo, alone(nil)
+	if suspected {
+		wait, over = echoBehind, l.suspect
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
+	case over <- struct{}{}:
+		over.leave()
 		return true
 	case <-l.stopping:
 		return false

@@ -33,6 +33,8 @@ type Worker struct {
 	leases     *leases
 	// gate is shared by all lanes.
 	gate *flow.Gate
+	// suspect is shared by all lanes.
+	suspect alone
 	// trouble is the log of what repeats while the database is away.
 	trouble *slog.Logger
 	// batches are those under way.
@@ -50,7 +52,7 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 	}
 	w := &Worker{
 		cfg: cfg, dispatcher: d, pool: pool, store: receipts.New(nil),
-		lanes: newLanes(), stopping: make(chan struct{}),
+		lanes: newLanes(), stopping: make(chan struct{}), suspect: make(alone, 1),
 	}
 	w.trouble = slog.New(newSparse(cfg.Logger.Handler()))
 	w.leases = newLeases(w.store, pool, cfg.Lease, cfg.Logger)
