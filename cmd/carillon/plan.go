@@ -110,21 +110,22 @@ func (f *planFlags) params(a *app, event string) (p pipeline.PlanParams, err err
 	return p, err
 }
 
-// newPlanner is one for the declarations of a file, with its workers' policy.
+// newPlanner is one for the declarations of a file, with its workers' policy and transports.
 func (a *app) newPlanner(file *config.File) (*pipeline.Planner, error) {
 	return pipeline.NewPlanner(file.Dispatcher, &pipeline.PlannerConfig{
-		Delivery: file.Delivery,
-		Logger:   a.logger(),
-		Retry:    retryPolicy(file.Worker.Retry),
+		Transports: file.Transports,
+		Delivery:   file.Delivery,
+		Logger:     a.logger(),
+		Retry:      retryPolicy(file.Worker.Retry),
 	})
 }
 
-func (a *app) plan(ctx context.Context, file *config.File, params pipeline.PlanParams) (*pipeline.Plan, error) {
+func (a *app) plan(ctx context.Context, file *config.File, params pipeline.PlanParams) (plan *pipeline.Plan, err error) {
+	defer func() { err = errors.Join(err, closeTransports(ctx, file.Transports)) }()
 	planner, err := a.newPlanner(file)
 	if err != nil {
 		return nil, err
 	}
-	var plan *pipeline.Plan
 	err = a.withDatabase(ctx, func(pool *pgxpool.Pool) (err error) {
 		plan, err = planner.Plan(ctx, pool, params)
 		return err

@@ -55,7 +55,7 @@ func (r *run) inHouse(it *item) bool {
 	switch r.transports[it.Transport].(type) {
 	case transports.InDatabase:
 		return true
-	case standIn: // A plan has no transports.
+	case *standIn: // A plan has no transports.
 		return it.channel.Spec.InDatabase
 	}
 	return false

@@ -107,6 +107,10 @@ func (p *Plan) count(outcome PlanOutcome) int {
 type PlannerConfig struct {
 	// Retry is the policy of the workers, which tells a retry from a failure.
 	Retry flow.RetryPolicy
+	// Transports are those of the workers. They are asked what a worker asks them before a send: where a message goes
+	// ([transports.Targeted]), and the bytes that would be stored ([transports.Encoder]). None is asked to send. A channel
+	// whose transport is not among them is planned as if every address were open. Defaults to none.
+	Transports []transports.Transport
 	// Delivery is that of the workers: a plan says what would be captured, and which address would get what is redirected.
 	Delivery *modes.Config
 	// Logger takes the stacks of contained panics. Defaults to slog.Default().
@@ -151,7 +155,7 @@ type PlanParams struct {
 const defaultRender = 20
 
 // Plan emits the event, finds everybody, asks every rule and renders, all in a transaction on db that it rolls back.
-// Nothing is sent, no transport is called, and nothing remains, but used numbers of sequences. The clock moves on, so
+// Nothing is sent, and nothing remains, but used numbers of sequences. The clock moves on, so
 // that delayed messages are planned as well; what people chose and read, and who is in an audience, is as of now.
 //
 // Functions of the application run as they would for a send, on the one connection of the plan: what they read and
@@ -207,22 +211,18 @@ func (p *Planner) planEvent(
 	return plan, nil
 }
 
-// pipeline is one whose transports are names without a way to send.
+// pipeline is one whose transports have no way to send.
 func (p *Planner) pipeline(store *receipts.Store) (*Pipeline, error) {
 	cfg := &Config{Dispatcher: p.dispatcher, Delivery: p.cfg.Delivery, Store: store, Retry: p.cfg.Retry, Logger: p.cfg.Logger}
 	for _, spec := range p.dispatcher.Registry().Specs() {
-		cfg.Transports = append(cfg.Transports, standIn{spec})
+		stand := &standIn{spec: spec}
+		for _, t := range p.cfg.Transports {
+			if t.Name() == spec.Name {
+				stand.targeted, _ = t.(transports.Targeted)
+				stand.encoder, _ = t.(transports.Encoder)
+			}
+		}
+		cfg.Transports = append(cfg.Transports, stand)
 	}
 	return New(cfg)
-}
-
-// standIn takes the place of a transport, so that nothing can be sent by mistake.
-type standIn struct{ spec transports.Spec }
-
-func (s standIn) Name() string { return s.spec.Name }
-
-func (s standIn) Spec() transports.Spec { return s.spec }
-
-func (s standIn) Send(context.Context, transports.Message) (transports.Result, error) {
-	return transports.Result{}, transports.Errorf(transports.Configuration, "a plan sends nothing")
 }
