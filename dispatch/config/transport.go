@@ -85,10 +85,11 @@ func split(err error) []error {
 	return all
 }
 
-// keyed finds the key that a builder's error begins with.
+// keyed finds the key that a builder's error begins with. Those below it stand behind dots.
 func keyed(path string, keys fields, message string) (where, rest string) {
 	key, rest, _ := strings.Cut(message, " ")
-	if _, known := keys.index[key]; !known || rest == "" {
+	top, _, _ := strings.Cut(key, ".")
+	if _, known := keys.index[top]; !known || rest == "" {
 		return path, message
 	}
 	return path + "." + key, rest

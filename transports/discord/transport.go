@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/classify"
 	"github.com/carillon-notify/carillon/transports/internal/chat"
+	"github.com/carillon-notify/carillon/transports/internal/provider"
 )
 
 var (
@@ -126,7 +127,7 @@ func outcome(answer *egress.Response, attempt int, keyed bool, now time.Time) cl
 	if reply.Code != 0 {
 		code = strconv.Itoa(reply.Code)
 	}
-	o := chat.Answered(answer, code, reply.RetryAfter.String(), attempt, now)
+	o := provider.Answered(answer, code, reply.RetryAfter.String(), attempt, now)
 	o.Keyed = keyed
 	return o
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/classify"
 	"github.com/carillon-notify/carillon/transports/internal/chat"
+	"github.com/carillon-notify/carillon/transports/internal/provider"
 )
 
 var (
@@ -96,7 +97,7 @@ func (t *Transport) post(ctx context.Context, m transports.Message, to chat.Room
 	if err == nil && reply.Ok && answer.Status < http.StatusMultipleChoices {
 		return transports.Result{Provider: target.Hostname(), ProviderMessageID: reply.TS}, nil
 	}
-	o := chat.Answered(answer, reply.Error, "", m.Attempt, t.cfg.NowFunc())
+	o := provider.Answered(answer, reply.Error, "", m.Attempt, t.cfg.NowFunc())
 	if answer.Status < http.StatusMultipleChoices && err != nil {
 		// A success that cannot be read may be one.
 		o.Fault = classify.FaultProtocol
@@ -116,7 +117,7 @@ func (t *Transport) postWebhook(ctx context.Context, m transports.Message, to *u
 	}
 	code, _, _ := strings.Cut(strings.TrimSpace(string(answer.Body)), "\n")
 	return transports.Result{}, classify.SlackWebhook().Classify(
-		chat.Answered(answer, strings.TrimSpace(code), "", m.Attempt, t.cfg.NowFunc()))
+		provider.Answered(answer, strings.TrimSpace(code), "", m.Attempt, t.cfg.NowFunc()))
 }
 
 // Targets finds the thread of each message that has one, and skips what would go to a room that is gone.

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/internal/provider"
 )
 
 // Base is what the transports of chat services have in common. It is safe for concurrent use.
 type Base struct {
 	Ways   *Ways
-	Client *Client
+	Client *provider.Client
 
 	title string
 	rooms *rooms
@@ -25,7 +26,7 @@ func New(c *Config) (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := newClient(ways.urls, c.Timeout, ways.secrets)
+	client, err := provider.NewClient(provider.Config{URLs: ways.urls, Timeout: c.Timeout, Secrets: ways.secrets})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Transport, err)
 	}

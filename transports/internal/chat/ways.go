@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/internal/provider"
 )
 
 // Config is what the configurations of chat services have in common.
@@ -61,7 +62,7 @@ func (c *Config) check() (*Ways, error) {
 		errs = append(errs, fmt.Errorf("%s: %s %s", c.Transport, field, fmt.Sprintf(format, args...)))
 	}
 	read := func(field, raw string, hosts []string, check func(u *url.URL) error) *url.URL {
-		u, err := ParseURL(raw, hosts)
+		u, err := provider.ParseURL(raw, hosts)
 		if err == nil && check != nil {
 			err = check(u)
 		}
@@ -93,8 +94,8 @@ func (c *Config) check() (*Ways, error) {
 		}
 		w.API = read("api_url", c.APIURL, c.APIHosts, nil)
 	}
-	if c.Timeout < 0 || c.Timeout > maxTimeout {
-		problem("timeout", "is %s (at most %s)", c.Timeout, maxTimeout)
+	if err := provider.CheckTimeout(c.Timeout); err != nil {
+		problem("timeout", "%s", err)
 	}
 	return w, errors.Join(errs...)
 }
