@@ -10,6 +10,7 @@ func Builtin() []Spec {
 		EmailSpec(),
 		SlackSpec(),
 		DiscordSpec(),
+		SMSSpec(),
 		InAppSpec(),
 		BroadcastSpec(),
 		WebhookSpec(),

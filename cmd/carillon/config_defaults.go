@@ -25,6 +25,13 @@ func defaults() map[string]string {
 		"transports.discord.avatar_url": "the webhook's",
 		"transports.discord.timeout":    "20s",
 
+		"transports.sms.provider":        "the one that there is",
+		"transports.sms.rate":            "no limit",
+		"transports.sms.timeout":         "20s",
+		"transports.sms.twilio.validity": "Twilio's, 10h",
+		"transports.sms.http.method":     "POST",
+		"transports.sms.http.idempotent": "false",
+
 		"transports.email.return_path":       "the message's sender",
 		"transports.email.message_id_domain": "the domain of from",
 		"transports.email.helo":              "this machine's name if it has a dot, else the domain of from",

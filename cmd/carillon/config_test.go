@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/discord"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/slack"
+	"github.com/carillon-notify/carillon/transports/sms"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
 
@@ -32,6 +33,9 @@ func TestDefaultsAreThoseOfTheFieldsComments(t *testing.T) {
 		{"transports.email.", "../../transports/email/config.go", "Config", reflect.TypeFor[email.Config]()},
 		{"transports.discord.", "../../transports/discord/config.go", "Config", reflect.TypeFor[discord.Config]()},
 		{"transports.slack.", "../../transports/slack/config.go", "Config", reflect.TypeFor[slack.Config]()},
+		{"transports.sms.", "../../transports/sms/config.go", "Config", reflect.TypeFor[sms.Config]()},
+		{"transports.sms.twilio.", "../../transports/sms/twilio.go", "TwilioConfig", reflect.TypeFor[sms.TwilioConfig]()},
+		{"transports.sms.http.", "../../transports/sms/http.go", "HTTPConfig", reflect.TypeFor[sms.HTTPConfig]()},
 		{"transports.webhook.", "../../transports/webhook/config.go", "Config", reflect.TypeFor[webhook.Config]()},
 	} {
 		for field, text := range statedDefaults(t, section.file, section.name) {

@@ -14,6 +14,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/inapp"
 	"github.com/carillon-notify/carillon/transports/job"
 	"github.com/carillon-notify/carillon/transports/slack"
+	"github.com/carillon-notify/carillon/transports/sms"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
 
@@ -23,6 +24,7 @@ func builders() []config.Builder {
 		{Spec: transports.EmailSpec(), New: configured(email.New)},
 		{Spec: transports.SlackSpec(), New: configured(slack.New)},
 		{Spec: transports.DiscordSpec(), New: configured(discord.New)},
+		{Spec: transports.SMSSpec(), New: configured(sms.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
 		{Spec: transports.BroadcastSpec(), NoConfig: true, New: broadcaster},
 		{Spec: transports.JobSpec(), New: configured(job.New)},

@@ -27,9 +27,13 @@ var layers = map[string][]string{
 	"transports/webhook": {
 		"transports", "transports/classify", "transports/webhook/endpoints", "transports/webhook/signature", "internal/egress",
 	},
-	"transports/discord":           {"transports", "transports/classify", "transports/internal/chat", "internal/egress"},
-	"transports/slack":             {"transports", "transports/classify", "transports/internal/chat"},
-	"transports/internal/chat":     {"transports", "transports/classify", "internal/egress"},
+	"transports/discord": {
+		"transports", "transports/classify", "transports/internal/chat", "transports/internal/provider", "internal/egress",
+	},
+	"transports/slack":             {"transports", "transports/classify", "transports/internal/chat", "transports/internal/provider"},
+	"transports/sms":               {"transports", "transports/classify", "transports/internal/provider"},
+	"transports/internal/chat":     {"transports", "transports/internal/provider"},
+	"transports/internal/provider": {"transports/classify", "internal/egress"},
 	"transports/webhook/endpoints": {"transports", "transports/webhook/signature", "internal/egress"},
 	"transports/webhook/signature": nil,
 	"transports/transporttest":     {"transports"},
@@ -74,6 +78,7 @@ var layers = map[string][]string{
 	"internal/httpsink":    nil,
 	"internal/slacksink":   {"internal/httpsink"},
 	"internal/smtpsink":    nil,
+	"internal/twiliosink":  {"internal/httpsink"},
 
 	"bench/...":              {"..."},
 	"internal/faulttest/...": {"..."},

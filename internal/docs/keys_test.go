@@ -65,6 +65,7 @@ var (
 		"DKIM":           "transports/email/dkim.go",
 		"discord.Config": "transports/discord/config.go",
 		"slack.Config":   "transports/slack/config.go",
+		"sms.Config":     "transports/sms/config.go", "sms.TwilioConfig": "transports/sms/twilio.go", "sms.HTTPConfig": "transports/sms/http.go",
 		"webhook.Config": "transports/webhook/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
@@ -146,7 +147,7 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 	t.Helper()
 	kinds := map[string]string{
 		"string": "text", "Mode": "text", "int": "number", "bool": "true or false", "Secret": "text, secret", "Duration": "duration", "Data": "object",
-		"Limit": "rate",
+		"Limit": "rate", "any": "any value",
 	}
 	switch e := e.(type) {
 	case *ast.MapType:
@@ -161,12 +162,17 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 		switch tag {
 		case "nats":
 			return walk(t, "nats.Config", path)
+		case "twilio":
+			return walk(t, "sms.TwilioConfig", path)
+		case "http":
+			return walk(t, "sms.HTTPConfig", path)
 		case "delivery":
 			return walk(t, "delivery.Config", path)
 		}
 		return slices.Concat(
 			value(t, owner, f, "nats", "transports.broadcast.nats", e), walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
 			walk(t, "discord.Config", "transports.discord"), walk(t, "job.Config", "transports.job"), walk(t, "webhook.Config", "transports.webhook"),
+			walk(t, "sms.Config", "transports.sms"),
 		)
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)

@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/inapp"
 	"github.com/carillon-notify/carillon/transports/job"
 	"github.com/carillon-notify/carillon/transports/slack"
+	"github.com/carillon-notify/carillon/transports/sms"
 	"github.com/carillon-notify/carillon/transports/webhook"
 )
 
@@ -56,6 +57,17 @@ func builders() []config.Builder {
 				return nil, err
 			}
 			t, err := discord.New(&c)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		}},
+		{Spec: transports.SMSSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c sms.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			t, err := sms.New(&c)
 			if err != nil {
 				return nil, err
 			}
@@ -128,6 +140,7 @@ func load(name, source string) (*config.File, error) {
 			"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret", "DKIM_KEY": dkimKey,
 			"WEBHOOK_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
 			"SLACK_BOT_TOKEN":        "xoxb-1", "SLACK_BILLING_URL": "https://hooks.slack.com/services/T/B/x",
+			"TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key",
 			"DISCORD_BOT_TOKEN": "bot", "DISCORD_BILLING_URL": "https://discord.com/api/webhooks/1/x",
 		}[name]
 		return value, set
