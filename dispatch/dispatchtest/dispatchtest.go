@@ -82,7 +82,7 @@ func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.T
 	p, err := pipeline.New(&pipeline.Config{
 		Dispatcher: d, Transports: all, Store: k.store, Logger: slog.New(slog.DiscardHandler),
 		Gate: flow.New(&flow.Config{
-			NowFunc: func() time.Time { return k.now }, Logger: slog.New(slog.DiscardHandler),
+			NowFunc: func() time.Time { return k.now }, Logger: slog.New(slog.DiscardHandler), Scope: uuid.NewString() + "/",
 		}),
 	})
 	k.check(err)

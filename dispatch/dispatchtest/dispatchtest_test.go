@@ -117,3 +117,23 @@ func TestPoolIsOfTheTestAlone(t *testing.T) {
 	require.NoError(t, people.Set(t.Context(), pool, "", people.Person{ID: "ada"}))
 	require.NotEqual(t, pool.Config().ConnConfig.Database, dispatchtest.Pool(t).Config().ConnConfig.Database)
 }
+
+// limited has a budget at its destination.
+type limited struct{ *transporttest.Fake }
+
+func (limited) Destination(transports.Message) transports.Destination {
+	return transports.Destination{Account: "ours", Host: "mail.example.com", Rate: transports.Limit{Count: 100, Per: time.Second}}
+}
+
+func TestTestsDoNotWaitForEachOthersBudgets(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"liv", "tom"} { // Both transactions stay open until the test ends.
+		kit, emit := setup(t, limited{transporttest.NewFake(transports.Email, nil)})
+		kit.People("", people.Person{ID: id, Email: id + "@example.com"})
+		event := emit(id)
+		kit.Deliver()
+		kit.Advance(time.Hour)
+		kit.Deliver()
+		require.Equal(t, []string{"email.users to " + id + ": sent(accepted)", "in_app.users to " + id + ": sent(accepted)"}, kit.Outcomes(event.EventID))
+	}
+}

@@ -45,7 +45,7 @@ type Route struct {
 }
 
 // RouteOf is the route of a message over t. A transport that does not implement [transports.Router] has one for all.
-func RouteOf(t transports.Transport, m transports.Message) Route {
+func (g *Gate) RouteOf(t transports.Transport, m transports.Message) Route {
 	var d transports.Destination
 	if router, ok := t.(transports.Router); ok {
 		d = router.Destination(m)
@@ -53,6 +53,7 @@ func RouteOf(t transports.Transport, m transports.Message) Route {
 	if d.Key == "" {
 		d.Key = d.Host
 	}
+	d.Account = g.scope + d.Account
 	return Route{
 		Host: Host{Transport: t.Name(), Account: d.Account, Host: d.Host},
 		Key:  Key{Transport: t.Name(), Account: d.Account, Key: d.Key},
@@ -103,6 +104,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Observer hears what the gate does, for metrics. Defaults to nobody.
 	Observer Observer
+	// Scope sets the accounts of this gate apart from those of others in the same database, for tests that leave their
+	// transaction open: it would keep others waiting for its budgets. Defaults to none.
+	Scope string
 }
 
 // Observer is told what a [Gate] does. It is called in the middle of it, must be quick, and must not call the gate.
@@ -132,6 +136,7 @@ func (nobody) BudgetTaken(_ string, _ int) {}
 // Gate decides for one process, together with the gates of the others. It is safe for concurrent use.
 type Gate struct {
 	nowFunc  func() time.Time
+	scope    string
 	logger   *slog.Logger
 	observer Observer
 
@@ -149,7 +154,7 @@ func New(cfg *Config) *Gate {
 		cfg = &Config{}
 	}
 	g := &Gate{
-		nowFunc: cfg.NowFunc, logger: cfg.Logger, observer: cfg.Observer,
+		nowFunc: cfg.NowFunc, logger: cfg.Logger, observer: cfg.Observer, scope: cfg.Scope,
 		breakers: map[Host]*breaker{}, holds: map[Key]time.Time{}, portions: map[Key]portion{},
 	}
 	if g.logger == nil {

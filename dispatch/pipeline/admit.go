@@ -20,7 +20,7 @@ func (r *run) admit(ctx context.Context) error {
 		}
 		var route flow.Route
 		err := r.contain(ctx, "transport's router", it, func() error {
-			route = flow.RouteOf(t, it.message())
+			route = r.gate.RouteOf(t, it.message())
 			return nil
 		})
 		if err != nil {
