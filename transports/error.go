@@ -39,6 +39,9 @@ type Error struct {
 	Detail string
 	// RetryAfter is how long the provider asked us to wait; 0 if it did not.
 	RetryAfter time.Duration
+	// Partly tells that the recipient has the message, in this try or an earlier one, and only further places of hers have
+	// not. When no other try follows, the receipt ends as sent.
+	Partly bool
 	// Unclassified tells that nobody knew what this failure means, and that Class is a guess. It is counted.
 	Unclassified bool
 	// Err is the cause, for errors.Is. It is never printed, because libraries put URLs and addresses into theirs.

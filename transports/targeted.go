@@ -31,8 +31,21 @@ type Target struct {
 	Value any
 	// Off says in words why nothing may be sent; empty if something may. It skips the receipt.
 	Off string
+	// NoAddress says that Off is about a recipient who has nothing to send to, rather than about something that is there
+	// and switched off.
+	NoAddress bool
 	// Err fails the try instead of a send; nil if nothing is wrong.
 	Err *Error
+}
+
+// Keeper is implemented by a transport that must know at the next try what became of this one, such as which of a
+// person's devices have the message. A send notes that in its own [Message.Target], which belongs to the one try.
+//
+// KeepTx is called in the transaction that records the results of the sends, so that neither is there without the other;
+// its error rolls both back. It may be called for a send whose result was fenced off.
+type Keeper interface {
+	Targeted
+	KeepTx(ctx context.Context, db Querier, now time.Time, outcomes []Outcome) error
 }
 
 // Outcome is what became of one send.

@@ -25,11 +25,16 @@ type recorder struct {
 	// suspects are pending items that panicked so often that they may be set aside. What became of them is told once
 	// that is known.
 	suspects map[uuid.UUID]*item
+	// kept are pending items of whose sends their transport keeps something.
+	kept []*item
 }
 
 // add takes the result of a settled item.
 func (r *recorder) add(ctx context.Context, it *item) {
 	r.pending = append(r.pending, *it.result)
+	if r.keeps(it) {
+		r.kept = append(r.kept, it)
+	}
 	if it.suspect() {
 		r.suspects[it.ID] = it
 		return
@@ -47,7 +52,11 @@ func (r *recorder) flush(ctx context.Context, last bool) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	recorded, err := r.store.Record(ctx, r.db, r.batch.Token, r.pending, last)
+	var recorded []uuid.UUID
+	err := r.together(ctx, func(db receipts.DB) (err error) {
+		recorded, err = r.store.Record(ctx, db, r.batch.Token, r.pending, last)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -63,7 +72,12 @@ func (r *recorder) turn(ctx context.Context, items []*item) (bound []*item, err 
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
-	recorded, tries, err := r.store.Turn(ctx, r.db, r.batch.Token, r.pending, bindingsOf(items))
+	var recorded []uuid.UUID
+	var tries map[uuid.UUID]int
+	err = r.together(ctx, func(db receipts.DB) (err error) {
+		recorded, tries, err = r.store.Turn(ctx, db, r.batch.Token, r.pending, bindingsOf(items))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +105,7 @@ func (r *recorder) took(ctx context.Context, recorded []uuid.UUID) {
 				slog.String("receipt_id", result.ID.String()), slog.String("state", string(result.State)))
 		}
 	}
-	r.pending = nil
+	r.pending, r.kept = nil, nil
 }
 
 // finish records what is left and ends the lease. While the database is away it tries again for as long as anybody would

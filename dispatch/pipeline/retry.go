@@ -94,6 +94,8 @@ func (r *run) settleFailure(it *item, failure *transports.Error, started time.Ti
 		result.State, result.Reason, result.Wait = receipts.Waiting, receipts.Retry, policy.Wait(made, failure.RetryAfter)
 		last := made >= policy.MaxAttempts
 		switch {
+		case failure.Partly && (last || result.Wait >= r.left(it)):
+			result.State, result.Reason, result.Wait = receipts.Sent, receipts.Accepted, 0
 		case failure.Class == transports.Unknown && (last || result.Wait >= r.left(it)):
 			// No try follows that could tell whether this one arrived.
 			result.State, result.Reason = receipts.Uncertain, receipts.AnswerLost

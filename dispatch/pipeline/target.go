@@ -58,10 +58,12 @@ func (r *run) aim(it *item, at transports.Target, started time.Time) {
 	case at.Err != nil:
 		r.settleFailure(it, at.Err, started)
 	case at.Off != "":
-		it.verdicts = append(it.verdicts, receipts.Verdict{
-			Rule: "target", Verdict: verdictSkip, Reason: receipts.SwitchedOff, Detail: at.Off,
-		})
-		it.settle(receipts.Result{State: receipts.Skipped, Reason: receipts.SwitchedOff})
+		reason := receipts.SwitchedOff
+		if at.NoAddress {
+			reason = receipts.NoAddress
+		}
+		it.verdicts = append(it.verdicts, receipts.Verdict{Rule: "target", Verdict: verdictSkip, Reason: reason, Detail: at.Off})
+		it.settle(receipts.Result{State: receipts.Skipped, Reason: reason})
 	default:
 		it.target = at.Value
 	}
@@ -101,14 +103,10 @@ func (r *run) report(ctx context.Context) error {
 }
 
 func (r *run) reportTo(ctx context.Context, t transports.Targeted, items []*item) error {
-	outcomes := make([]transports.Outcome, len(items))
-	for i, it := range items {
-		outcomes[i] = transports.Outcome{Message: it.message(), Class: it.result.Attempt.Class, Code: it.result.Attempt.Code}
-	}
 	return pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error {
 		var notices []transports.Notice
 		err := r.contain(ctx, "transport", items[0], func() (err error) {
-			notices, err = t.Report(ctx, tx, r.batch.ClaimedAt, outcomes)
+			notices, err = t.Report(ctx, tx, r.batch.ClaimedAt, outcomesOf(items))
 			return err
 		})
 		if err != nil {
