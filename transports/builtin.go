@@ -14,6 +14,7 @@ func Builtin() []Spec {
 		InAppSpec(),
 		BroadcastSpec(),
 		WebhookSpec(),
+		WebPushSpec(),
 		JobSpec(),
 	}
 }

@@ -52,5 +52,10 @@ func defaults() map[string]string {
 		"transports.webhook.connect_timeout": "10s",
 		"transports.webhook.concurrency":     "32",
 		"transports.webhook.allow_http":      "false",
+
+		"transports.web_push.public_key":  "that of private_key",
+		"transports.web_push.timeout":     "20s",
+		"transports.web_push.concurrency": "32",
+		"transports.web_push.allow_http":  "false",
 	}
 }

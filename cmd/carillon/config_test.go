@@ -18,6 +18,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/sms"
 	"github.com/carillon-notify/carillon/transports/webhook"
+	"github.com/carillon-notify/carillon/transports/webpush"
 )
 
 // A default has one home, the comment of the field that it is for.
@@ -37,6 +38,7 @@ func TestDefaultsAreThoseOfTheFieldsComments(t *testing.T) {
 		{"transports.sms.twilio.", "../../transports/sms/twilio.go", "TwilioConfig", reflect.TypeFor[sms.TwilioConfig]()},
 		{"transports.sms.http.", "../../transports/sms/http.go", "HTTPConfig", reflect.TypeFor[sms.HTTPConfig]()},
 		{"transports.webhook.", "../../transports/webhook/config.go", "Config", reflect.TypeFor[webhook.Config]()},
+		{"transports.web_push.", "../../transports/webpush/config.go", "Config", reflect.TypeFor[webpush.Config]()},
 	} {
 		for field, text := range statedDefaults(t, section.file, section.name) {
 			known, ok := section.keys.FieldByName(field)

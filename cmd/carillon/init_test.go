@@ -43,6 +43,7 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 		"SLACK_BOT_TOKEN": "xoxb-1", "TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key",
 		"DATABASE_URL": "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
 		"DKIM_KEY":               dkimKey(t),
+		"VAPID_PRIVATE_KEY":      "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94",
 		"WEBHOOK_ENCRYPTION_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "WEBHOOK_KEY": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	})
 	for _, key := range config.Keys(builders()...) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch/pipeline"
 	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports/webpush/subscriptions"
 )
 
 // shownReceipt is what `carillon receipts show --json` prints.
@@ -17,6 +18,8 @@ type shownReceipt struct {
 	*receipts.Account
 	Operations []receipts.ReceiptOperation `json:"operations"`
 	Content    *receipts.Body              `json:"content,omitempty"`
+	// Devices are what became of it at each device of the person, for web push.
+	Devices []subscriptions.Delivery `json:"devices,omitempty"`
 }
 
 func newReceiptsShowCommand(a *app) *cobra.Command {
@@ -29,7 +32,9 @@ what it says, and when it is due next. ID is a whole id or its last eight hex di
 JSON: {"event": {…}, "receipt": {…}, "decisions": [{"decided_at": …, "verdicts": [{"rule": …, "verdict": …,
 "reason": …, "row": {"table": …, …}, "detail": …}]}], "attempts": [{…}], "rendered_at": …,
 "operations": [{"id": …, "action": …, "operator": …, "reason": …, "left_state": …, "left_reason": …, …}],
-"content": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …}}`,
+"content": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …},
+"devices": [{"subscription_id": …, "device": …, "host": …, "outcome": …, "code": …, "tries": …, "at": …}]}; devices are
+those of web push.`,
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -69,13 +74,20 @@ func findShown(ctx context.Context, db receipts.DB, text string) (*shownReceipt,
 	if err != nil {
 		return nil, err
 	}
-	return &shownReceipt{Event: event, Account: account, Operations: operations, Content: body}, nil
+	devices, err := subscriptions.New(nil).Deliveries(ctx, db, id)
+	if err != nil {
+		return nil, err
+	}
+	return &shownReceipt{Event: event, Account: account, Operations: operations, Content: body, Devices: devices}, nil
 }
 
 func (a *app) narrateReceipt(s *shownReceipt) string {
 	n := &narrator{app: a}
 	n.event(s.Event)
 	n.account(s.Account)
+	for _, d := range s.Devices {
+		n.line(1, "device    %s at %s: %s%s, %d tried, %s", orDash(d.Device), d.Host, string(d.Outcome), inBrackets(d.Code), d.Tries, when(d.At))
+	}
 	for _, o := range s.Operations {
 		n.line(1, "operator  %s: %s by %s, from %s: %s", when(o.CreatedAt), string(o.Action), o.Operator,
 			stateText(o.LeftState, o.LeftReason), o.Reason)

@@ -56,6 +56,8 @@ func newRoot(a *app) *cobra.Command {
 		newDoctorCommand(a),
 		newEmitCommand(a),
 		newEndpointsCommand(a),
+		newSubscriptionsCommand(a),
+		newKeysCommand(a),
 		newEventsCommand(a),
 		newHookCommand(a),
 		newInitCommand(a),

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/sms"
 	"github.com/carillon-notify/carillon/transports/webhook"
+	"github.com/carillon-notify/carillon/transports/webpush"
 )
 
 // builders is every transport that this program brings, one a line.
@@ -29,6 +30,7 @@ func builders() []config.Builder {
 		{Spec: transports.BroadcastSpec(), NoConfig: true, New: broadcaster},
 		{Spec: transports.JobSpec(), New: configured(job.New)},
 		{Spec: transports.WebhookSpec(), New: configured(webhook.New)},
+		{Spec: transports.WebPushSpec(), New: configured(webpush.New)},
 	}
 }
 

@@ -21,6 +21,7 @@ var confinements = []confinement{
 	{"github.com/slack-go/slack", []string{"transports/slack"}},
 	{"github.com/bwmarrin/discordgo", []string{"transports/discord"}},
 	{"github.com/nyaruka/phonenumbers", []string{"transports/sms"}},
+	{"github.com/SherClockHolmes/webpush-go", []string{"transports/webpush"}},
 	{"github.com/nats-io/nats.go", []string{"transports/broadcast/nats"}},
 	{"github.com/nats-io/nats-server", nil},
 	{"github.com/riverqueue", []string{"dispatch/worker", "transports/job", "migrations", "bench"}},

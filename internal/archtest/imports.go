@@ -37,6 +37,10 @@ var layers = map[string][]string{
 	"transports/webhook/endpoints": {"transports", "transports/webhook/signature", "internal/egress"},
 	"transports/webhook/signature": nil,
 	"transports/transporttest":     {"transports"},
+	"transports/webpush": {
+		"transports", "transports/classify", "transports/webpush/subscriptions", "internal/egress",
+	},
+	"transports/webpush/subscriptions": {"transports"},
 
 	"dispatch": {
 		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",
@@ -76,6 +80,7 @@ var layers = map[string][]string{
 	"internal/pgdev/pgrun": {"internal/pgdev"},
 	"internal/discordsink": {"internal/httpsink"},
 	"internal/httpsink":    nil,
+	"internal/pushsink":    {"internal/httpsink"},
 	"internal/slacksink":   {"internal/httpsink"},
 	"internal/smtpsink":    nil,
 	"internal/twiliosink":  {"internal/httpsink"},

@@ -67,6 +67,7 @@ var (
 		"slack.Config":   "transports/slack/config.go",
 		"sms.Config":     "transports/sms/config.go", "sms.TwilioConfig": "transports/sms/twilio.go", "sms.HTTPConfig": "transports/sms/http.go",
 		"webhook.Config": "transports/webhook/config.go",
+		"webpush.Config": "transports/webpush/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
 		"nats.Config":       "transports/broadcast/nats/nats.go", "job.Config": "transports/job/job.go",
@@ -173,6 +174,7 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 			value(t, owner, f, "nats", "transports.broadcast.nats", e), walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
 			walk(t, "discord.Config", "transports.discord"), walk(t, "job.Config", "transports.job"), walk(t, "webhook.Config", "transports.webhook"),
 			walk(t, "sms.Config", "transports.sms"),
+			walk(t, "webpush.Config", "transports.web_push"),
 		)
 	case *ast.SelectorExpr:
 		return value(t, owner, f, tag, path, e.Sel)

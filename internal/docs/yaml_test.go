@@ -19,6 +19,7 @@ import (
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/sms"
 	"github.com/carillon-notify/carillon/transports/webhook"
+	"github.com/carillon-notify/carillon/transports/webpush"
 )
 
 // builders are those of cmd/carillon.
@@ -95,6 +96,17 @@ func builders() []config.Builder {
 			}
 			return t, nil
 		}},
+		{Spec: transports.WebPushSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c webpush.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			t, err := webpush.New(&c)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		}},
 	}
 }
 
@@ -141,6 +153,7 @@ func load(name, source string) (*config.File, error) {
 			"WEBHOOK_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
 			"SLACK_BOT_TOKEN":        "xoxb-1", "SLACK_BILLING_URL": "https://hooks.slack.com/services/T/B/x",
 			"TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key",
+			"VAPID_PRIVATE_KEY": "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94",
 			"DISCORD_BOT_TOKEN": "bot", "DISCORD_BILLING_URL": "https://discord.com/api/webhooks/1/x",
 		}[name]
 		return value, set

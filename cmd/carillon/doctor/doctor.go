@@ -90,6 +90,7 @@ func Examine(ctx context.Context, pool *pgxpool.Pool, cfg *Config) []Finding {
 	x.backlog(ctx)
 	x.leases(ctx)
 	x.breakers(ctx)
+	x.push(ctx)
 	x.load(ctx)
 	x.jobs(ctx)
 	x.workers(ctx)
@@ -268,6 +269,19 @@ func (x *examination) breakers(ctx context.Context) {
 	}
 	x.judge("breakers", open == 0, Warn, found,
 		"carillon breakers list says why; mend the destination or our credentials, and a probe closes them")
+}
+
+func (x *examination) push(ctx context.Context) {
+	var active, refused int64
+	if !x.ask(ctx, "push", sqlPush, &active, &refused) {
+		return
+	}
+	found := fmt.Sprintf("%d subscriptions", active+refused)
+	if refused > 0 {
+		found += fmt.Sprintf(", of which push services refuse our keys for %d", refused)
+	}
+	x.judge("push", refused == 0, Warn, found,
+		"look whether transports.web_push.private_key is that of the pages; carillon subscriptions activate tries again")
 }
 
 func (x *examination) jobs(ctx context.Context) {

@@ -35,7 +35,7 @@ func TestAHealthyDatabaseIsOK(t *testing.T) {
 	require.NoError(t, err)
 	found := examine(t.Context(), pool, nil)
 	for _, check := range []string{
-		"server version", "pooler", "clock", "schema", "river", "partitions", "due receipts", "leases", "breakers", "batches",
+		"server version", "pooler", "clock", "schema", "river", "partitions", "due receipts", "leases", "breakers", "push", "batches",
 		"transactions", "dead rows", "notifications", "jobs", "workers",
 	} {
 		require.Equal(t, doctor.OK, found[check].Status, "%+v", found[check])
@@ -49,7 +49,7 @@ func TestAHealthyDatabaseIsOK(t *testing.T) {
 		require.Equal(t, value == "off", found[check].Status == doctor.Warn)
 		require.Equal(t, value == "off", found[check].WayOut != "")
 	}
-	require.Len(t, found, 18)
+	require.Len(t, found, 19)
 }
 
 func TestEachSymptomIsFound(t *testing.T) {
@@ -77,6 +77,12 @@ func TestEachSymptomIsFound(t *testing.T) {
 			"BreakerOpen", `INSERT INTO carillon.breakers (transport, account, host, opened_at, until, class, code, detail)
 				VALUES ('email', '', 'mail.example.com', now(), now(), 'configuration', '535', 'refused')`,
 			"breakers", doctor.Warn, `^open: email mail\.example\.com \(configuration 535\)$`,
+		},
+		{
+			"PushRefused", `INSERT INTO carillon.push_subscriptions (id, person, endpoint, endpoint_hash, p256dh, auth, state, created_at)
+				SELECT gen_random_uuid(), 'ann', 'https://push.example.com/x', decode(repeat('00', 32), 'hex'),
+				       decode(repeat('00', 65), 'hex'), decode(repeat('00', 16), 'hex'), 'refused', now()`,
+			"push", doctor.Warn, `^1 subscriptions, of which push services refuse our keys for 1$`,
 		},
 		{
 			"LeaseExpired", `INSERT INTO carillon.leases (token, until, worker, receipts)

@@ -35,6 +35,9 @@ SELECT count(*) FILTER (WHERE until < now() - interval '30 seconds'),
        coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE until >= now())), 0)::float8
   FROM carillon.leases`
 
+const sqlPush = `
+SELECT count(*) FILTER (WHERE state = 'active'), count(*) FILTER (WHERE state = 'refused') FROM carillon.push_subscriptions`
+
 // sqlOldestTransaction is about those whose snapshot or writes hold back a vacuum in this database. Of whom, no more is
 // told than what a session calls itself.
 const sqlOldestTransaction = `
