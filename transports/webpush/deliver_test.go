@@ -330,3 +330,27 @@ func TestTheResultAndItsDevicesAreWrittenTogether(t *testing.T) {
 	require.Equal(t, receipts.Sending, b.receipt(t, emitted.EventID).State, "it is reclaimed when its lease expires")
 	require.Empty(t, b.Attempts(b.receipt(t, emitted.EventID).ID))
 }
+
+// TestSendersThatGoOnKeepWhatDevicesHave: with few senders, results are recorded together with the bind of what follows.
+func TestSendersThatGoOnKeepWhatDevicesHave(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "")
+	var events, own []uuid.UUID
+	for _, person := range []string{"ann", "bob", "cleo", "dora"} {
+		b.subscribe(t, "", person, person+"-laptop", person+"-phone")
+		emitted, err := b.orders.EmitTx(t.Context(), b.tx, "created", order{ID: "A7", User: person}, nil)
+		require.NoError(t, err)
+		events, own = append(events, emitted.EventID), append(own, b.receipt(t, emitted.EventID).ID)
+	}
+	p, err := pipeline.New(&pipeline.Config{
+		Dispatcher: b.dispatcher, Transports: []transports.Transport{newTransport(t, local())}, Senders: 1,
+	})
+	require.NoError(t, err)
+	batch, err := receipts.New(nil).Claim(t.Context(), b.tx, receipts.ClaimParams{Own: own, Lease: time.Minute, Worker: "test"})
+	require.NoError(t, err)
+	require.NoError(t, p.Run(t.Context(), b.tx, batch))
+	for _, event := range events {
+		require.Equal(t, "sent(accepted)", b.state(t, event))
+		require.Len(t, b.devices(t, event), 2)
+	}
+}
