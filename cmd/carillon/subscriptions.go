@@ -72,7 +72,7 @@ func readSubscription(in io.Reader, name string) ([]byte, error) {
 		if err != nil {
 			return nil, usagef("%s cannot be read (give a file, or - for standard input)", name)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // It was only read.
 		in = file
 	}
 	raw, err := io.ReadAll(io.LimitReader(in, maxSubscription))

@@ -19,7 +19,7 @@ func ExampleTransport() {
 	if err != nil {
 		panic(err)
 	}
-	defer browsers.Close()
+	defer func() { _ = browsers.Close() }()
 	push, err := webpush.New(&webpush.Config{
 		PrivateKey: "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94", Subject: "mailto:ops@example.com",
 		Hosts: []string{"*"}, AllowHTTP: true, Allow: []string{"127.0.0.0/8"}, // for this example only

@@ -113,8 +113,7 @@ func (c *captured) Do(req *http.Request) (*http.Response, error) {
 // request encrypts a bulletin for a device and signs for its push service.
 func (t *Transport) request(ctx context.Context, d subscriptions.Device, b *bulletin) (*http.Request, error) {
 	var c captured
-	// There is no response: captured never gives one.
-	_, err := push.SendNotificationWithContext(ctx, b.body, &push.Subscription{ //nolint:bodyclose
+	_, err := push.SendNotificationWithContext(ctx, b.body, &push.Subscription{ //nolint:bodyclose // captured gives no response
 		Endpoint: d.Endpoint,
 		Keys: push.Keys{
 			P256dh: base64.RawURLEncoding.EncodeToString(d.P256dh), Auth: base64.RawURLEncoding.EncodeToString(d.Auth),

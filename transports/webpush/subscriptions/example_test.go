@@ -17,10 +17,10 @@ func ExampleParse() {
 		}
 	}`))
 	p.Person, p.Device = "42", "Firefox on Linux"
-	fmt.Println(p.Endpoint, err)
+	fmt.Println(p.Person, p.Device, p.Endpoint, err)
 	_, err = subscriptions.Parse([]byte(`{"endpoint": "https://updates.push.services.mozilla.com/wpush/v2/x"}`))
 	fmt.Println(err)
 	// Output:
-	// https://updates.push.services.mozilla.com/wpush/v2/x <nil>
+	// 42 Firefox on Linux https://updates.push.services.mozilla.com/wpush/v2/x <nil>
 	// subscription: p256dh is not 65 bytes in base64url
 }
