@@ -2,6 +2,7 @@ package receipts_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/constant"
@@ -161,4 +162,73 @@ func explain(t *testing.T, tx pgx.Tx, sql string, args ...any) string {
 func requireIndexed(t *testing.T, plan string) {
 	t.Helper()
 	require.NotRegexp(t, `Seq Scan on (receipts|river_job|events)`, plan)
+}
+
+// A lane that fills up before its tables have statistics is where plans go wrong: a worker must not need them.
+func TestABatchIsCheapWithoutStatistics(t *testing.T) {
+	t.Parallel()
+	const n = 200
+	b := over(t, newPool(t))
+	b.exec(`ALTER TABLE carillon.receipts SET (autovacuum_enabled = false)`)
+	b.exec(`ALTER TABLE carillon.river_job SET (autovacuum_enabled = false)`)
+	b.exec(`ANALYZE carillon.receipts, carillon.river_job, carillon.events`)
+	b.exec(`SELECT carillon.emit_event('orders.created', '{}', '{}', $1) FROM generate_series(1, 1000)`,
+		`[{"channel": "email.user", "transport": "email", "audience": "user", "priority": 2}]`)
+	all := queries(t)
+	token := uuid.New()
+	tx, err := b.db.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback(context.WithoutCancel(t.Context()))) }()
+	touched := rowsOf(t, tx, all["sqlClaim"], pgx.StrictNamedArgs{
+		"lane": lane, "own": []uuid.UUID{}, "more": n, "token": token, "lease": 15.0, "worker": "w", "innocent": false, "now": nil,
+	})
+	require.Less(t, touched, 50*n, "claim")
+
+	var ids []uuid.UUID
+	require.NoError(t, tx.QueryRow(t.Context(), `SELECT receipts FROM carillon.leases WHERE token = $1`, token).Scan(&ids))
+	require.Len(t, ids, n)
+	empty, bodies, times := make([]string, n), make([]*string, n), make([]*time.Time, n)
+	body, zeros, flags := "{}", make([]float64, n), make([]bool, n)
+	states, reasons, outcomes := make([]string, n), make([]string, n), make([]string, n)
+	for i := range n {
+		bodies[i], times[i], states[i], reasons[i], outcomes[i] = &body, &b.now, "sent", "accepted", "accepted"
+	}
+	touched = rowsOf(t, tx, all["sqlBind"], pgx.StrictNamedArgs{
+		"token": token, "ids": ids, "recipients": empty, "addresses": empty, "policies": empty, "bodies": bodies, "rendered": times,
+	})
+	require.Less(t, touched, 50*n, "bind")
+	touched = rowsOf(t, tx, all["sqlRecord"], pgx.StrictNamedArgs{
+		"token": token, "last": true, "now": nil, "ids": ids, "states": states, "reasons": reasons, "waits": zeros, "costs": flags,
+		"answered": flags, "recipients": empty, "addresses": empty, "providers": empty, "message_ids": empty, "data": make([]*string, n),
+		"verdicts": bodies, "outcomes": outcomes, "classes": outcomes, "codes": empty, "details": empty, "started": times, "finished": times,
+	})
+	require.Less(t, touched, 50*n, "record")
+}
+
+// node is a step of a plan that was run.
+type node struct {
+	Plans   []node  `json:"Plans"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Dropped float64 `json:"Rows Removed by Filter"`
+	Joined  float64 `json:"Rows Removed by Join Filter"`
+}
+
+func (n node) rows() float64 {
+	sum := (n.Rows + n.Dropped + n.Joined) * n.Loops
+	for _, below := range n.Plans {
+		sum += below.rows()
+	}
+	return sum
+}
+
+// rowsOf runs a statement and counts the rows that its steps handled.
+func rowsOf(t *testing.T, tx pgx.Tx, sql string, args pgx.StrictNamedArgs) int {
+	t.Helper()
+	var raw []byte
+	require.NoError(t, tx.QueryRow(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) "+sql, args).Scan(&raw))
+	var plans []struct{ Plan node }
+	require.NoError(t, json.Unmarshal(raw, &plans))
+	t.Logf("%.0f rows", plans[0].Plan.rows())
+	return int(plans[0].Plan.rows())
 }

@@ -4,6 +4,8 @@ package receipts
 // the state it leaves in the UPDATE itself: a sub-query without a lock is judged on the snapshot before a lock wait, and
 // one with a lock sees a newer row than the UPDATE begins from, whose CHECK is judged before it looks for a newer one.
 
+// The sets of this statement are small and Postgres cannot know it, nor how large the tables are before their first ANALYZE.
+// They are compared as arrays, because as joins they would be loops within loops.
 const sqlClaim = `
 WITH j AS MATERIALIZED (
   SELECT id, (args ->> 'receipt')::uuid AS receipt_id
@@ -22,16 +24,20 @@ q AS MATERIALIZED (
      FOR UPDATE SKIP LOCKED),
 t AS MATERIALIZED (` + sqlSuspectAlone + `),
 d AS (
-  DELETE FROM carillon.river_job x USING j, q, t
-   WHERE x.id = j.id AND q.id = j.receipt_id AND t.id = q.id AND t.claimable = t.ready
-     AND NOT (q.early AND q.job_id = x.id)),` + sqlTakeClaimable
+  DELETE FROM carillon.river_job
+   WHERE id = ANY(ARRAY(
+     SELECT j.id FROM j
+      WHERE j.receipt_id = ANY(ARRAY(SELECT t.id FROM t WHERE t.claimable = t.ready AND NOT t.early))
+         OR (j.receipt_id = ANY(ARRAY(SELECT t.id FROM t WHERE t.early))
+             AND j.id <> ALL(ARRAY(SELECT t.job_id FROM t WHERE t.early)))))),` + sqlTakeClaimable
 
 // sqlSuspectAlone chooses from the rows of q: all that are ready or, if there is a suspect among them, only that one. A
 // suspect has lost two workers in a row, perhaps because it kills whoever works on it, perhaps because of the company it
 // was in. sqlReclaim sets a receipt aside only if it was alone when it lost the third. A process that has one under way
 // asks for the innocent only, because it would lose both.
 const sqlSuspectAlone = `
-  SELECT q.id, q.reason, q.crashes, q.ready, q.ready AND q.eligible AND (s.id IS NULL OR s.id = q.id) AS claimable
+  SELECT q.id, q.reason, q.crashes, q.job_id, q.ready, q.early,
+         q.ready AND q.eligible AND (s.id IS NULL OR s.id = q.id) AS claimable
     FROM q LEFT JOIN (SELECT id FROM q WHERE ready AND eligible AND crashes > 1 ORDER BY due_at, id LIMIT 1) s ON true`
 
 // sqlTakeClaimable leases the claimable rows of t, and returns them with their events.
@@ -100,7 +106,8 @@ b AS MATERIALIZED (
          FOR UPDATE SKIP LOCKED) x
    LIMIT (SELECT max(left_over) FROM rest)),
 q AS MATERIALIZED (
-  SELECT id, reason, crashes, due_at, crashes < 2 OR NOT @innocent AS eligible, true AS ready
+  SELECT x.id, x.reason, x.crashes, x.due_at, x.crashes < 2 OR NOT @innocent AS eligible, NULL::bigint AS job_id,
+         true AS ready, false AS early
     FROM (SELECT id, reason, crashes, due_at FROM a UNION SELECT id, reason, crashes, due_at FROM b) x),
 t AS MATERIALIZED (` + sqlSuspectAlone + `),
 p AS MATERIALIZED (
