@@ -6,32 +6,46 @@ UPDATE carillon.leases
  WHERE token = ANY(@tokens) AND until > coalesce(@now, clock_timestamp())
 RETURNING token`
 
+// sqlReclaim takes what expired leases hold. A receipt may have cost its worker the life if it was being sent; or if its
+// batch had not come as far as a send, for then it was in the stages that a batch goes through together. Once there are
+// sends, what has not begun only waits for a sender.
 const sqlReclaim = `
 WITH l AS (
   DELETE FROM carillon.leases
    WHERE token IN (SELECT token FROM carillon.leases WHERE until < coalesce(@now, clock_timestamp())
                     ORDER BY until LIMIT 20 FOR UPDATE SKIP LOCKED)
   RETURNING token, receipts, created_at),
-o AS MATERIALIZED (
-  SELECT r.id, r.state, l.created_at AS leased_at,
-         CASE WHEN r.state = 'sending' AND r.on_unknown = 'park' THEN 'uncertain'
-              WHEN r.crashes + 1 >= @poison AND cardinality(l.receipts) = 1 THEN 'failed' ELSE 'waiting' END AS becomes
+held AS MATERIALIZED (
+  SELECT r.id, r.state, r.crashes, r.on_unknown, l.token, l.created_at AS leased_at, cardinality(l.receipts) = 1 AS alone
     FROM carillon.receipts r, l
    WHERE r.id = ANY(l.receipts) AND r.lease_token = l.token
    ORDER BY r.id FOR UPDATE OF r),
+g AS MATERIALIZED (
+  SELECT l.token, EXISTS (SELECT FROM held WHERE held.token = l.token AND held.state = 'sending')
+         OR EXISTS (SELECT FROM carillon.receipts s WHERE s.id = ANY(l.receipts) AND s.state = 'sent') AS sends
+    FROM l),
+b AS MATERIALIZED (
+  SELECT held.id, held.token, held.state, held.crashes, held.on_unknown, held.leased_at, held.alone,
+         (held.state = 'sending' OR NOT g.sends)::int AS blame
+    FROM held JOIN g USING (token)),
+o AS MATERIALIZED (
+  SELECT b.id, b.token, b.state, b.leased_at, b.blame,
+         CASE WHEN b.state = 'sending' AND b.on_unknown = 'park' THEN 'uncertain'
+              WHEN b.crashes + b.blame >= @poison AND b.alone THEN 'failed' ELSE 'waiting' END AS becomes
+    FROM b),
 r AS (
   UPDATE carillon.receipts r
      SET state = o.becomes,
          reason = CASE o.becomes WHEN 'uncertain' THEN 'answer_lost' WHEN 'failed' THEN 'poison' ELSE 'reclaimed' END,
-         crashes = r.crashes + 1,
+         crashes = r.crashes + o.blame,
          attempts = r.attempts + (r.state = 'sending')::int,
          unanswered = r.unanswered OR r.state = 'sending',
          lease_token = NULL,
          finished_at = CASE WHEN o.becomes <> 'waiting' THEN coalesce(@now, now()) END,
          due_at = CASE WHEN o.becomes <> 'waiting' THEN r.due_at ELSE coalesce(@now, now()) END,
          job_id = CASE WHEN o.becomes = 'waiting' AND r.priority < 3 THEN nextval('carillon.river_job_id_seq') END
-    FROM l, o
-   WHERE r.id = o.id AND r.lease_token = l.token AND r.state IN ('resolving', 'sending')
+    FROM o
+   WHERE r.id = o.id AND r.lease_token = o.token AND r.state IN ('resolving', 'sending')
   RETURNING r.id, r.event_id, r.state, r.reason, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live, o.state AS left_state, o.leased_at),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, detail)

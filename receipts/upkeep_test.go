@@ -115,6 +115,44 @@ func TestReclaimOfASendIsAnAttemptOfUnknownOutcome(t *testing.T) {
 	b.audit()
 }
 
+// A worker that dies in the middle of its sends leaves many receipts that only waited for a sender. They are above suspicion:
+// claimed one by one, they would hold up their lane.
+func TestOnlyWhatMayHaveEndedTheWorkerIsSuspected(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		// goOn is what the batch had done when its worker was lost.
+		goOn func(b *bundle, token uuid.UUID, ids []uuid.UUID)
+		want []int
+	}{
+		{"in the stages before", func(*bundle, uuid.UUID, []uuid.UUID) {}, []int{1, 1, 1}},
+		{"at its first send", func(b *bundle, token uuid.UUID, ids []uuid.UUID) { b.bind(token, ids[0]) }, []int{1, 0, 0}},
+		{"between two sends", func(b *bundle, token uuid.UUID, ids []uuid.UUID) {
+			b.bind(token, ids[0])
+			b.record(token, false, sent(ids[0]))
+		}, []int{0, 0, 0}},
+		{"at its second send", func(b *bundle, token uuid.UUID, ids []uuid.UUID) {
+			b.bind(token, ids[0])
+			b.record(token, false, waiting(ids[0], time.Hour))
+			b.bind(token, ids[1])
+		}, []int{0, 1, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			other, others := b.resolving(1)
+			batch, ids := b.resolving(3)
+			b.bind(other.Token, others[0])
+			c.goOn(b, batch.Token, ids)
+			b.advance(lease + time.Second)
+			b.reclaim()
+			require.Equal(t, c.want, []int{b.row(ids[0]).Crashes, b.row(ids[1]).Crashes, b.row(ids[2]).Crashes})
+			require.Equal(t, 1, b.row(others[0]).Crashes, "another batch's sends say nothing")
+			b.audit()
+		})
+	}
+}
+
 func TestAReceiptThatLosesEveryWorkerIsSetAside(t *testing.T) {
 	t.Parallel()
 	for _, bound := range []bool{false, true} {

@@ -28,8 +28,6 @@ const sqlSelectNotifications = `SELECT id::text, title FROM carillon.notificatio
 // sqlCountLive counts receipts that wait for nothing but their turn, or are on their way.
 const sqlCountLive = `SELECT count(*) FROM carillon.receipts WHERE finished_at IS NULL`
 
-const sqlCountSent = `SELECT count(*) FROM carillon.receipts WHERE state = 'sent'`
-
 const sqlCountUnrecorded = `
 SELECT count(*) FROM unnest($1::uuid[]) key JOIN carillon.receipts r ON r.id = key WHERE r.state <> 'sent'`
 

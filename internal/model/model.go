@@ -55,8 +55,14 @@ type Receipt struct {
 type World struct {
 	Now      time.Time
 	Receipts []*Receipt
-	// Leases are the ends of those that stand.
-	Leases map[uuid.UUID]time.Time
+	// Leases are the ends of those that stand, Claimed what each was for.
+	Leases  map[uuid.UUID]time.Time
+	Claimed map[uuid.UUID][]*Receipt
+}
+
+// New returns a world with nothing in it.
+func New() *World {
+	return &World{Leases: map[uuid.UUID]time.Time{}, Claimed: map[uuid.UUID][]*Receipt{}}
 }
 
 // Live lists the receipts in one of the states.
@@ -102,6 +108,7 @@ func (w *World) Claim(token uuid.UUID, own []*Receipt, lane bool) []*Receipt {
 	}
 	if len(taken) > 0 {
 		w.Leases[token] = w.Now.Add(Lease)
+		w.Claimed[token] = taken
 	}
 	return taken
 }
@@ -218,9 +225,12 @@ func (w *World) Reclaim() []*Receipt {
 			continue
 		}
 		delete(w.Leases, token)
+		sends := slices.ContainsFunc(w.Claimed[token], func(r *Receipt) bool {
+			return r.State == receipts.Sent || r.State == receipts.Sending && r.Token == token
+		})
 		for _, r := range w.Receipts {
 			if r.Token == token {
-				w.lose(r)
+				w.lose(r, sends)
 				taken = append(taken, r)
 			}
 		}
@@ -228,9 +238,13 @@ func (w *World) Reclaim() []*Receipt {
 	return taken
 }
 
-func (w *World) lose(r *Receipt) {
+// lose takes a receipt from a lost worker, of whose batch some were sent, or not. What was not being sent then is above
+// suspicion.
+func (w *World) lose(r *Receipt, sends bool) {
 	sending := r.State == receipts.Sending
-	r.Crashes++
+	if sending || !sends {
+		r.Crashes++
+	}
 	if sending {
 		r.Attempts++
 		r.Lost++

@@ -69,7 +69,7 @@ func TestTheStatementsWalkAsTheModelDoes(t *testing.T) {
 		tx, err := pool.Begin(t.Context())
 		require.NoError(rt, err)
 		defer func() { require.NoError(rt, tx.Rollback(t.Context())) }()
-		w := &walk{T: rt, tx: tx, world: &model.World{Leases: map[uuid.UUID]time.Time{}}, before: map[*model.Receipt]receipts.State{}}
+		w := &walk{T: rt, tx: tx, world: model.New(), before: map[*model.Receipt]receipts.State{}}
 		require.NoError(rt, tx.QueryRow(t.Context(), "SELECT now()").Scan(&w.written))
 		w.world.Now = w.written.UTC()
 		w.store = receipts.New(&receipts.Config{NowFunc: func() time.Time { return w.world.Now }})
