@@ -40,7 +40,47 @@ func (o option) after(given func(*specimen)) option {
 }
 
 func options() []option {
-	all := slicesOf(declarationOptions(), eventOptions(), channelOptions(), contentOptions(), emitOptions())
+	all := slicesOf(declarationOptions(), eventOptions(), channelOptions(), contentOptions(), attachmentOptions(), emitOptions())
+	return all
+}
+
+// attachmentOptions sets each field of a reference at the event and at the channel.
+func attachmentOptions() []option {
+	const first = "{ transport: email, audience: user }"
+	var all []option
+	for _, o := range []struct {
+		name, key, value, want string
+		with                   dispatch.Attachment
+	}{
+		{"File", "file", "1.pdf", "file 1.pdf application/pdf  [ticket 1]", dispatch.Attachment{File: "1.pdf"}},
+		{"Name", "name", "Ticket {{ id }}.png", "file Ticket 1.png", dispatch.Attachment{File: "logo.png", Name: "Ticket {{ id }}.png"}},
+		{"MediaType", "media_type", "image/x-icon", "image/x-icon", dispatch.Attachment{File: "logo.png", MediaType: "image/x-icon"}},
+		{"ContentID", "content_id", "logo@shop", " logo@shop [logo]", dispatch.Attachment{File: "logo.png", ContentID: "logo@shop"}},
+	} {
+		value := "{ file: logo.png, " + o.key + ": \"" + o.value + "\" }"
+		if o.key == "file" {
+			value = "{ file: " + o.value + " }"
+		}
+		all = append(all,
+			option{
+				name: "Attachment." + o.name, fields: []string{"Attachment." + o.name}, keys: []string{"events.*.attachments[]." + o.key}, want: o.want,
+				given: func(d *specimen) {
+					d.e().Attachments = []dispatch.Attachment{{File: "logo.png"}}
+					d.replace("    content:", "    attachments: [{ file: logo.png }]\n    content:")
+				},
+				set: func(d *specimen) {
+					d.e().Attachments = []dispatch.Attachment{o.with}
+					d.replace("{ file: logo.png }", value)
+				},
+			},
+			option{
+				name: "Channel.Attachments." + o.name, keys: []string{"events.*.channels[].attachments[]." + o.key}, want: o.want,
+				set: func(d *specimen) {
+					d.e().Channels[0].Attachments = []dispatch.Attachment{o.with}
+					d.replace(first, "{ transport: email, audience: user, attachments: ["+value+"] }")
+				},
+			})
+	}
 	return all
 }
 
@@ -178,6 +218,15 @@ func eventOptions() []option {
 				}{"a link"}, nil
 			})
 		}, "message=a link;").after(message("{{ link }}")),
+		field("Event.Attachments", "events.*.attachments[].file", func(d *specimen) {
+			d.e().Attachments = []dispatch.Attachment{{File: "logo.png"}}
+			d.replace("    content:", "    attachments: [{ file: logo.png }]\n    content:")
+		}, "file logo.png image/png  [logo]"),
+		field("Event.AttachFunc", "", func(d *specimen) {
+			d.e().AttachFunc = func(context.Context, dispatch.Querier, dispatch.Data, string) ([]dispatch.File, error) {
+				return []dispatch.File{{Name: "made.txt", Content: []byte("made")}}, nil
+			}
+		}, "file made.txt text/plain; charset=utf-8  [made]"),
 		field("Event.GuardFunc", "", func(d *specimen) {
 			d.e().GuardFunc = func(context.Context, dispatch.Data, dispatch.Recipient) (bool, error) { return false, nil }
 		}, "skipped(guarded)"),
@@ -231,6 +280,10 @@ func channelOptions() []option {
 			d.e().Channels[0].Transport = "pager"
 			d.replace(first, "{ transport: pager, audience: user }")
 		}),
+		field("Channel.Attachments", "events.*.channels[].attachments[].file", func(d *specimen) {
+			d.e().Channels[0].Attachments = []dispatch.Attachment{{File: "{{ id }}.pdf"}}
+			d.replace(first, "{ transport: email, audience: user, attachments: [{ file: \"{{ id }}.pdf\" }] }")
+		}, "file 1.pdf application/pdf  [ticket 1]"),
 		field("Channel.Content", "events.*.channels[].content.message", func(d *specimen) {
 			d.e().Channels[0].Content.Message = "Just here"
 			d.replace(first, "{ transport: email, audience: user, content: { message: Just here } }")

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/dispatchtest"
@@ -140,7 +142,7 @@ func (d *specimen) trace(t *testing.T, db dispatch.Beginner, fromYAML bool) stri
 		require.NoError(t, people.Set(t.Context(), tx, "", p))
 	}
 	require.NoError(t, preferences.Set(t.Context(), tx, preferences.Preference{Person: "bob", Category: "support", Choice: preferences.Off}))
-	kit := dispatchtest.New(t, tx, dispatcher)
+	kit := dispatchtest.NewWith(t, tx, dispatcher, &dispatchtest.Config{Attachments: &attachments.Config{Folder: "testdata/attachments"}})
 	if d.emit != nil {
 		err = d.emit(t.Context(), tx, dispatch.For(dispatcher, d.resource))
 	} else {
@@ -195,6 +197,9 @@ func tell(t *testing.T, story *strings.Builder, tx pgx.Tx, kit *dispatchtest.Kit
 					fmt.Fprintf(story, " %s=%s;", f.Name, *f.Value)
 				}
 				fmt.Fprintf(story, " options=%s\n", m.Options)
+				for _, f := range m.Files {
+					fmt.Fprintf(story, "file %s %s %s [%s]\n", f.Name, f.MediaType, f.ContentID, bytes.TrimSpace(f.Content))
+				}
 			}
 		}
 	}
@@ -237,6 +242,10 @@ var elsewhere = map[string]string{
 	"DeliveryConfig.Capture": "dispatch/pipeline/divert_test.go TestCapturedMessagesAreFiles", "delivery.": "dispatch/config/delivery_test.go TestDeliveryArrives",
 	"RetryPolicy.Cap": "dispatch/worker/options_test.go TestOptionRetry", "RetryPolicy.MaxAttempts": "dispatch/worker/options_test.go TestOptionRetry",
 	"RetryPolicy.Deadline": "dispatch/pipeline/retry_test.go TestOptionDeadline", "RetryPolicy.schedule": "dispatch/flow/retry_test.go TestAWebhooksWaits",
+	"WorkerConfig.Attachments": "dispatch/worker/attachments_test.go TestOptionAttachments",
+	"AttachmentsConfig.Folder": "dispatch/pipeline/attach_test.go TestFilesGoAlong", "AttachmentsConfig.MaxFiles": "dispatch/pipeline/attach_test.go TestWhatMayNot",
+	"AttachmentsConfig.MaxFileBytes": "dispatch/pipeline/attach_test.go TestWhatMayNot", "AttachmentsConfig.MaxBytes": "dispatch/pipeline/attach_test.go TestWhatMayNot",
+	"attachments.":     "dispatch/config/attachments_test.go TestAttachmentsArrive",
 	"Config.Resources": "dispatch/options_test.go TestEveryOption",
 
 	"worker.": "cmd/carillon/wiring_test.go TestWorkerSettings", "database_url": "dispatch/config/load_test.go TestDesignEqualsGo",
@@ -250,8 +259,9 @@ func TestEveryOptionHasATest(t *testing.T) {
 		"Config": reflect.TypeFor[dispatch.Config](), "Category": reflect.TypeFor[dispatch.Category](),
 		"Resource": reflect.TypeFor[dispatch.Resource[dispatch.Data]](), "Event": reflect.TypeFor[dispatch.Event[dispatch.Data]](),
 		"Channel": reflect.TypeFor[dispatch.Channel](), "Content": reflect.TypeFor[dispatch.Content](),
-		"DeliveryConfig": reflect.TypeFor[delivery.Config](),
-		"EmitOpts":       reflect.TypeFor[dispatch.EmitOpts](), "WorkerConfig": reflect.TypeFor[worker.Config](),
+		"DeliveryConfig": reflect.TypeFor[delivery.Config](), "AttachmentsConfig": reflect.TypeFor[attachments.Config](),
+		"Attachment": reflect.TypeFor[dispatch.Attachment](),
+		"EmitOpts":   reflect.TypeFor[dispatch.EmitOpts](), "WorkerConfig": reflect.TypeFor[worker.Config](),
 		"RetryPolicy": reflect.TypeFor[flow.RetryPolicy](),
 	} {
 		for i := range of.NumField() {

@@ -75,6 +75,13 @@ const (
 // Content is what a message says, as templates: see package templates for the syntax.
 type Content = transports.Content
 
+// Attachment is one file that goes along, by reference.
+type Attachment = transports.Attachment
+
+// File is one file that goes along, as a function of the application makes it: Name and Content, and where they matter
+// MediaType and ContentID.
+type File = transports.File
+
 // Recipient is one addressee. One with an ID is a person, whose addresses the directory knows; one without has a
 // fixed Address.
 type Recipient = transports.Recipient
@@ -124,6 +131,12 @@ type Event[T any] struct {
 	Content Content
 	// ContentFor replaces fields of Content for one transport.
 	ContentFor map[string]Content
+	// Attachments go along on every channel whose transport sends files. Defaults to none.
+	Attachments []Attachment
+	// AttachFunc makes files that go along after the declared ones, on every channel whose transport sends files; channel
+	// is the name of the one in question. It is asked when a message is first rendered, and never again for the same one.
+	// An error is retried.
+	AttachFunc func(ctx context.Context, db Querier, payload T, channel string) ([]File, error)
 	// Sample is an example payload. With [Data] it also declares the fields that templates may read; every template
 	// is rendered with it when the dispatcher is built, unless there is an EnrichFunc. Defaults to none.
 	Sample *T
@@ -158,6 +171,8 @@ type Channel struct {
 	Options any
 	// Content replaces fields of the event's Content for this channel.
 	Content Content
+	// Attachments go along on this channel, after the event's. Defaults to none.
+	Attachments []Attachment
 }
 
 // Declaration is a [Resource] of any payload type.
@@ -197,12 +212,14 @@ func (r Resource[T]) declare(problems *Problems) []registry.EventSource {
 			Shape:            shape,
 			Guard:            e.guard(),
 			Recipients:       e.recipients(),
+			Attach:           e.attach(),
+			Attachments:      e.Attachments,
 		}
 		for _, c := range e.Channels {
 			source.Channels = append(source.Channels, registry.ChannelSource{
 				Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
 				Policy: string(c.Policy), Retry: c.Retry, OnUnknown: c.OnUnknown,
-				Options: c.Options, Content: c.Content,
+				Options: c.Options, Content: c.Content, Attachments: c.Attachments,
 			})
 		}
 		source.Enrich, source.Enriched = e.EnrichFunc.run, e.EnrichFunc.shape
@@ -288,6 +305,19 @@ func (e Event[T]) recipients() registry.Recipients {
 			return nil, err
 		}
 		return e.RecipientsFunc(ctx, db, payload, audience)
+	}
+}
+
+func (e Event[T]) attach() registry.Attach {
+	if e.AttachFunc == nil {
+		return nil
+	}
+	return func(ctx context.Context, db Querier, s registry.Subject, channel string) ([]File, error) {
+		payload, err := decode[T](s)
+		if err != nil {
+			return nil, err
+		}
+		return e.AttachFunc(ctx, db, payload, channel)
 	}
 }
 

@@ -161,6 +161,8 @@ type Body struct {
 	Recipient transports.Recipient `json:"recipient"`
 	// Options are the channel's options of the transport, rendered.
 	Options json.RawMessage `json:"options,omitempty"`
+	// Files go with it. Their contents are stored once for all receipts that have the same.
+	Files []transports.File `json:"files,omitempty"`
 	// Category and NotificationType are those of the declaration that rendered it.
 	Category         string `json:"category,omitempty"`
 	NotificationType string `json:"notification_type,omitempty"`

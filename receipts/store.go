@@ -36,7 +36,9 @@ func New(cfg *Config) *Store {
 	return &Store{nowFunc: cfg.NowFunc}
 }
 
-// now is the time that statements use; nil leaves it to the database.
+// Now is the time that the store's statements use, for those of others that go with them; nil leaves it to the database.
+func (s *Store) Now() *time.Time { return s.now() }
+
 func (s *Store) now() *time.Time {
 	if s.nowFunc == nil {
 		return nil

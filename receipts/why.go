@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/carillon-notify/carillon/transports"
 )
 
 // RuleRun is one run of all rules over a receipt.
@@ -28,6 +30,8 @@ type Account struct {
 	Attempts []Attempt `json:"attempts"`
 	// RenderedAt is when the content was frozen; nil if none is stored.
 	RenderedAt *time.Time `json:"rendered_at,omitempty"`
+	// Files go with the message: their names, types, sizes and hashes.
+	Files []transports.File `json:"files,omitempty"`
 }
 
 // Explanation tells what an event meant to one recipient: what they got, what they did not get, and every reason. Its
@@ -132,7 +136,7 @@ func (s *Store) account(ctx context.Context, db DB, r Receipt, rules []string) (
 		a.Attempts = []Attempt{}
 	}
 	if body != nil {
-		a.RenderedAt = &body.RenderedAt
+		a.RenderedAt, a.Files = &body.RenderedAt, body.Files
 	}
 	for _, d := range stored {
 		a.Decisions = append(a.Decisions, RuleRun{DecidedAt: &d.DecidedAt, Verdicts: d.Verdicts})

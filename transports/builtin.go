@@ -34,6 +34,7 @@ func EmailSpec() Spec {
 		Required:      []string{FieldSubject},
 		RequiredOneOf: []string{FieldText, FieldHTML, FieldMessage},
 		Uses:          []string{FieldFrom, FieldReplyTo},
+		Files:         true,
 	}
 }
 

@@ -46,6 +46,8 @@ type Spec struct {
 	RequiredOneOf []string
 	// Uses lists the remaining content fields that the transport sends. Only fields that a spec names are rendered.
 	Uses []string
+	// Files says that the transport sends the files of a message, so that channels may declare attachments.
+	Files bool
 	// OnUnknown is the policy of channels that declare none. Defaults to [Resend]; a transport whose messages annoy or
 	// cost when they come twice says [Park].
 	OnUnknown OnUnknown

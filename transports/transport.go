@@ -47,6 +47,8 @@ type Message struct {
 	Recipient Recipient
 	// Content is the rendered text.
 	Content Content
+	// Files go with the message, in their order. Transports whose [Spec] does not say Files get none.
+	Files []File
 	// Options are the channel's own settings of the transport, rendered; [Options] reads them. Nil if it takes none.
 	Options json.RawMessage
 	// RenderedAt is when Content was first rendered: the message's own date on every try. UTC, whole seconds.

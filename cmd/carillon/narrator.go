@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-notify/carillon/internal/cli"
 	"github.com/carillon-notify/carillon/receipts"
+	"github.com/carillon-notify/carillon/transports"
 )
 
 // narrator tells people about receipts, line by line.
@@ -74,6 +75,7 @@ func (n *narrator) account(a *receipts.Account) {
 			n.line(2, "%s", t.Detail)
 		}
 	}
+	n.files(a.Files)
 	switch r.Reason {
 	case receipts.AnswerLost:
 		n.line(1, "answer    lost: the message may have arrived, and is not sent again by itself (carillon receipts reopen %s)", short(r.ID))
@@ -90,6 +92,23 @@ func (n *narrator) account(a *receipts.Account) {
 	}
 	if r.ProviderMessageID != "" {
 		n.line(1, "provider  %s, message %s", r.Provider, r.ProviderMessageID)
+	}
+}
+
+// hashShown is how many digits of a hash tell files apart for people.
+const hashShown = 12
+
+// files lists what goes along.
+func (n *narrator) files(list []transports.File) {
+	for _, f := range list {
+		what, hash := "file", f.Hash
+		if f.ContentID != "" {
+			what = "inline"
+		}
+		if len(hash) > hashShown {
+			hash = hash[:hashShown]
+		}
+		n.line(1, "%s %s, %s, %s bytes, sha256 %s", fmt.Sprintf("%-9s", what), f.Name, f.MediaType, fmt.Sprint(f.Size), hash)
 	}
 }
 

@@ -53,7 +53,8 @@ JSON: {"event": {…}, "duplicate": …, "totals": [{"channel": …, "outcome": 
 "recipients": [{"channel": …, "transport": …, "audience": …, "recipient": …, "address": …, "outcome": …, "reason": …,
 "detail": …, "on_unknown": …,
 "when": …, "verdicts": [{"rule": …, "verdict": …, "reason": …, "row": {"table": …, …}, "detail": …}],
-"body": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …}}]}
+"body": {"content": {…}, "recipient": {…}, "files": [{"name": …, "media_type": …, "sha256": …, "size": …}],
+"category": …, "notification_type": …}}]}
 
 "outcome" is send, skip, expire, retry or fail. "duplicate" means that nothing would be written, because the same event
 was emitted before with that --key; "event" is then that one.`,
@@ -113,10 +114,11 @@ func (f *planFlags) params(a *app, event string) (p pipeline.PlanParams, err err
 // newPlanner is one for the declarations of a file, with its workers' policy and transports.
 func (a *app) newPlanner(file *config.File) (*pipeline.Planner, error) {
 	return pipeline.NewPlanner(file.Dispatcher, &pipeline.PlannerConfig{
-		Transports: file.Transports,
-		Delivery:   file.Delivery,
-		Logger:     a.logger(),
-		Retry:      retryPolicy(file.Worker.Retry),
+		Transports:  file.Transports,
+		Delivery:    file.Delivery,
+		Attachments: file.Attachments,
+		Logger:      a.logger(),
+		Retry:       retryPolicy(file.Worker.Retry),
 	})
 }
 
@@ -210,6 +212,7 @@ func (a *app) narratePlan(plan *pipeline.Plan) string {
 				n.text(1, field.Name, *field.Value)
 			}
 		}
+		n.files(p.Body.Files)
 	}
 	return n.String()
 }

@@ -31,6 +31,7 @@ what it says, and when it is due next. ID is a whole id or its last eight hex di
 
 JSON: {"event": {…}, "receipt": {…}, "decisions": [{"decided_at": …, "verdicts": [{"rule": …, "verdict": …,
 "reason": …, "row": {"table": …, …}, "detail": …}]}], "attempts": [{…}], "rendered_at": …,
+"files": [{"name": …, "media_type": …, "content_id": …, "sha256": …, "size": …}],
 "operations": [{"id": …, "action": …, "operator": …, "reason": …, "left_state": …, "left_reason": …, …}],
 "content": {"content": {…}, "recipient": {…}, "category": …, "notification_type": …},
 "devices": [{"subscription_id": …, "device": …, "host": …, "outcome": …, "code": …, "tries": …, "at": …}]}; devices are

@@ -40,11 +40,13 @@ type transportRow struct {
 	Name string `json:"name"`
 	Doc  string `json:"doc"`
 	// Address is email, phone, person (by id), any, or once for one message of an event.
-	Address       string      `json:"address"`
-	Required      []string    `json:"required"`
-	RequiredOneOf []string    `json:"required_one_of"`
-	Uses          []string    `json:"uses"`
-	Options       []optionRow `json:"options"`
+	Address       string   `json:"address"`
+	Required      []string `json:"required"`
+	RequiredOneOf []string `json:"required_one_of"`
+	Uses          []string `json:"uses"`
+	// Files says that channels may declare attachments.
+	Files   bool        `json:"files"`
+	Options []optionRow `json:"options"`
 }
 
 type optionRow struct {
@@ -61,7 +63,7 @@ func transportRowOf(spec transports.Spec) (transportRow, error) {
 	row := transportRow{
 		Name: spec.Name, Doc: spec.Doc, Address: string(spec.Address), Options: []optionRow{},
 		Required: append([]string{}, spec.Required...), RequiredOneOf: append([]string{}, spec.RequiredOneOf...),
-		Uses: append([]string{}, spec.Uses...),
+		Uses: append([]string{}, spec.Uses...), Files: spec.Files,
 	}
 	switch {
 	case spec.Once:
@@ -88,7 +90,11 @@ func (r transportRow) content() string {
 	for _, name := range r.RequiredOneOf {
 		parts = append(parts, name+"/")
 	}
-	return strings.Join(append(parts, r.Uses...), " ")
+	parts = append(parts, r.Uses...)
+	if r.Files {
+		parts = append(parts, "files")
+	}
+	return strings.Join(parts, " ")
 }
 
 func (r transportRow) options() string {

@@ -30,7 +30,7 @@ when the event happened.
 
 JSON: {"event": {…}, "recipient": …, "receipts": [{"receipt": {…}, "decisions": [{"decided_at": …, "implied": …,
 "verdicts": [{"rule": …, "verdict": …, "reason": …, "row": {"table": …, …}, "detail": …}]}], "attempts": [{…}],
-"rendered_at": …}], "unresolved": [receipts], "ended": [receipts], "judged_now": …, "channels": [{"channel": …,
+"rendered_at": …, "files": [{"name": …, "media_type": …, "content_id": …, "sha256": …, "size": …}]}], "unresolved": [receipts], "ended": [receipts], "judged_now": …, "channels": [{"channel": …,
 "transport": …, "audience": …, "member": …, "detail": …}], "hint": …}
 
 "judged_now" is there if no receipt names the recipient: true with --config, and "channels" are told then. "member" is

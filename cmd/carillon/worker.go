@@ -96,7 +96,7 @@ func workerConfig(file *config.File, logger *slog.Logger) *worker.Config {
 	s := file.Worker
 	return &worker.Config{
 		Transports: file.Transports, Senders: s.Senders, LaneSenders: s.LaneSenders, Batch: s.Batch, Lease: s.Lease, PollInterval: s.PollInterval,
-		SendTimeout: s.SendTimeout, Grace: s.Grace, Logger: logger, Delivery: file.Delivery,
+		SendTimeout: s.SendTimeout, Grace: s.Grace, Logger: logger, Delivery: file.Delivery, Attachments: file.Attachments,
 		Retry: retryPolicy(s.Retry),
 	}
 }

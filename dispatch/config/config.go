@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -34,6 +35,8 @@ type File struct {
 	Transports []transports.Transport
 	// Delivery is the section delivery; nil if the file has none, which is live.
 	Delivery *delivery.Config
+	// Attachments is the section attachments; nil if the file has none, and then only functions give files.
+	Attachments *attachments.Config
 	// Worker is the section worker. Its zero values mean the worker's own defaults.
 	Worker Worker
 	// Settings are the keys in effect, without secrets.
@@ -97,7 +100,7 @@ func (l *loader) load() (*File, error) {
 	}
 	return &File{
 		DatabaseURL: l.doc.DatabaseURL, Dispatcher: dispatcher, Transports: built, Worker: l.doc.Worker,
-		Delivery: l.doc.Delivery, Settings: l.settings(),
+		Delivery: l.doc.Delivery, Attachments: l.doc.Attachments, Settings: l.settings(),
 	}, nil
 }
 

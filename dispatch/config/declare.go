@@ -25,6 +25,9 @@ func (l *loader) checkSettings() {
 		l.refuse("people", "needs sql (without it remove people: the table carillon.people is read then)")
 	}
 	l.checkWorker()
+	for _, p := range l.doc.Attachments.Check() {
+		l.refuse("attachments."+p.Key, "%s", p.Message)
+	}
 }
 
 // isDatabase accepts both forms that libpq does: URLs, and words such as host=localhost.
@@ -133,7 +136,7 @@ func (l *loader) event(path, name string, e event) dispatch.Event[dispatch.Data]
 		Name: name, Category: e.Category, NotificationType: dispatch.NotificationType(e.NotificationType),
 		Priority: l.priority(path+".priority", e.Priority), ExpiresAfter: e.ExpiresAfter,
 		Retry:   dispatch.Retry(e.Retry),
-		Content: e.Content, ContentFor: e.ContentFor,
+		Content: e.Content, ContentFor: e.ContentFor, Attachments: e.Attachments,
 	}
 	if e.Sample != nil {
 		made.Sample = &e.Sample
@@ -149,7 +152,7 @@ func (l *loader) event(path, name string, e event) dispatch.Event[dispatch.Data]
 		made.Channels = append(made.Channels, dispatch.Channel{
 			Name: c.Name, Transport: c.Transport, Audience: c.Audience, Delay: c.Delay,
 			Policy: dispatch.Policy(c.Policy), Retry: dispatch.Retry(c.Retry), OnUnknown: dispatch.OnUnknown(c.OnUnknown),
-			Options: l.options(here+".options", c), Content: c.Content,
+			Options: l.options(here+".options", c), Content: c.Content, Attachments: c.Attachments,
 		})
 	}
 	return made

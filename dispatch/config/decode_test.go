@@ -148,6 +148,6 @@ func TestSuggestions(t *testing.T) {
 		require.Contains(t, problems(t, key+": 1", nil)[0], want)
 	}
 	require.Equal(t, []string{
-		"c.yaml:1:1: unknown key (keys: database_url, public_url, people, audiences, categories, transports, events, delivery, worker)",
+		"c.yaml:1:1: unknown key (keys: database_url, public_url, people, audiences, categories, transports, events, delivery, attachments, worker)",
 	}, problems(t, "no name: 1", nil))
 }

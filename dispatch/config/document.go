@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/transports"
 )
@@ -20,7 +21,9 @@ type document struct {
 	Transports map[string]*node `yaml:"transports"`
 	Events     map[string]event `yaml:"events"`
 	Delivery   *delivery.Config `yaml:"delivery"`
-	Worker     Worker           `yaml:"worker"`
+	// Attachments says where files are, and how much goes along.
+	Attachments *attachments.Config `yaml:"attachments"`
+	Worker      Worker              `yaml:"worker"`
 }
 
 // people says where the application keeps them.
@@ -55,6 +58,7 @@ type event struct {
 	Channels         []channel                     `yaml:"channels"`
 	Content          transports.Content            `yaml:"content"`
 	ContentFor       map[string]transports.Content `yaml:"content_for"`
+	Attachments      []transports.Attachment       `yaml:"attachments"`
 }
 
 // channel is a [dispatch.Channel]; its fields are documented there.
@@ -67,8 +71,9 @@ type channel struct {
 	Retry     string        `yaml:"retry"`
 	OnUnknown string        `yaml:"on_unknown"`
 	// Options are decoded into the struct that the transport's spec declares.
-	Options *node              `yaml:"options"`
-	Content transports.Content `yaml:"content"`
+	Options     *node                   `yaml:"options"`
+	Content     transports.Content      `yaml:"content"`
+	Attachments []transports.Attachment `yaml:"attachments"`
 }
 
 // decodeDocument fills doc from the root of the file.

@@ -83,6 +83,6 @@ events:
 	// carillon.yaml:8:19: events.orders.created.channels[0].audience: unknown audience "usr" (declared audiences: user)
 	// carillon.yaml:9:20: events.orders.created.channels[1].transport: transport email is not configured (add transports.email)
 	// carillon.yaml:11:16: events.orders.created.channels[1].delay: must be a duration such as 90s, 5m or 7d, not "5 minutes"
-	// carillon.yaml:12:5: events.orders.created.contents: unknown key (did you mean content? keys: category, notification_type, priority, expires_after, retry, sample, channels, content, content_for)
+	// carillon.yaml:12:5: events.orders.created.contents: unknown key (did you mean content? keys: category, notification_type, priority, expires_after, retry, sample, channels, content, content_for, attachments)
 	// carillon.yaml:13:63: events.orders.created.content.message: unknown placeholder "code" (add the field to the payload or, in YAML, to the sample)
 }

@@ -17,7 +17,6 @@ var later = []string{
 	"audiences.*.roles",
 	"audiences.*.union",
 	"audiences.*.watch",
-	"events.*.attachments",
 	"events.*.digest",
 	"events.*.locales",
 	"events.*.quiet_hours",

@@ -20,7 +20,7 @@ func TestPlannedKeysAreRefusedByName(t *testing.T) {
 		{
 			"events: { a.b: { %s: x, channels: [{transport: in_app, audience: u}], content: {title: t, message: m} } }\n" +
 				"audiences: { u: { field: id } }", "events.a.b.",
-			[]string{"digest", "throttle", "quiet_hours", "attachments", "locales"},
+			[]string{"digest", "throttle", "quiet_hours", "locales"},
 		},
 		{
 			"events: { a.b: { channels: [{transport: in_app, audience: u, %s: x}], content: {title: t, message: m} } }\n" +

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
@@ -108,6 +109,7 @@ func TestEveryKeyArrives(t *testing.T) {
 		Mode: delivery.Redirect, Redirect: map[string]string{"email": "dev@example.com"},
 		Allow: map[string][]string{"email": {"example.com"}}, Capture: "./outbox",
 	}, file.Delivery)
+	require.Equal(t, &attachments.Config{Folder: "/srv/files", MaxFiles: 5, MaxFileBytes: 1000, MaxBytes: 2000}, file.Attachments)
 	verbose := true
 	require.Equal(t, slackConfig{
 		WebhookURL: "https://hooks.example.com/services/T0PSECRET", Retries: 16, Ratio: 0.5, Verbose: &verbose,
@@ -134,6 +136,9 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 					Subject: "Cost: ${{ total }}", Text: "Dear customer", HTML: "<p>{{ code }}</p>",
 					From: "Orders <orders@example.com>", ReplyTo: "orders@example.com",
 				},
+				Attachments: []dispatch.Attachment{{
+					File: "invoices/{{ code }}.pdf", Name: "Invoice {{ code }}.pdf", MediaType: "application/pdf", ContentID: "invoice",
+				}},
 			},
 			{Transport: transports.Email, Audience: "admin"},
 			{Transport: transports.InApp, Audience: "admin"},
@@ -142,7 +147,8 @@ func fullCreated(sample *dispatch.Data) dispatch.Event[dispatch.Data] {
 				Tags: []string{"a", "{{ code }}"}, Details: map[string]string{"Total": "{{ total }}"},
 			}},
 		},
-		Content: dispatch.Content{Subject: "Order {{ code }}", Title: "Order", Message: "Order {{ code }}\nThank you\n"},
+		Attachments: []dispatch.Attachment{{File: "logo.png", Name: "Logo.png", MediaType: "image/png", ContentID: "logo"}},
+		Content:     dispatch.Content{Subject: "Order {{ code }}", Title: "Order", Message: "Order {{ code }}\nThank you\n"},
 		ContentFor: map[string]dispatch.Content{
 			transports.Email: {
 				Subject: "New: {{ code }}", Message: "{{ range items }}{{ name }}{{ end }}",
@@ -195,6 +201,11 @@ func requireEqualChannel(t *testing.T, want, got *registry.Channel, data dispatc
 	gotOptions, err := got.Options.Render(vars)
 	require.NoError(t, err)
 	require.Equal(t, string(wantOptions), string(gotOptions))
+	wantFiles, err := want.RenderAttachments(vars)
+	require.NoError(t, err)
+	gotFiles, err := got.RenderAttachments(vars)
+	require.NoError(t, err)
+	require.Equal(t, wantFiles, gotFiles)
 
 	subject := registry.Subject{Data: []byte(`{"user_id":"u7","buyer":{"id":["b1","b2"]}}`)}
 	wantFound, wantErr := want.Resolve(t.Context(), echo{}, subject)
@@ -205,6 +216,7 @@ func requireEqualChannel(t *testing.T, want, got *registry.Channel, data dispatc
 	plain, otherPlain := *want, *got
 	plain.Resolve, plain.Templates, otherPlain.Resolve, otherPlain.Templates = nil, nil, nil, nil
 	plain.Options, otherPlain.Options = nil, nil
+	plain.Attachments, otherPlain.Attachments = nil, nil
 	require.Equal(t, plain, otherPlain)
 }
 

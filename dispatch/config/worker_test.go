@@ -58,7 +58,7 @@ func TestLaneSendersNamesLanes(t *testing.T) {
 // What the worker can be told, a file can tell it: the fields bear the same names and types.
 func TestWorkerHasTheWorkersFields(t *testing.T) {
 	t.Parallel()
-	inGo := []string{"Transports", "Delivery", "Name", "Telemetry", "Logger"}
+	inGo := []string{"Transports", "Delivery", "Attachments", "Name", "Telemetry", "Logger"}
 	requireFields(t, reflect.TypeFor[worker.Config](), reflect.TypeFor[config.Worker](), inGo)
 	requireFields(t, reflect.TypeFor[flow.RetryPolicy](), reflect.TypeFor[config.Retry](), []string{"schedule"})
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/people"
 	"github.com/carillon-notify/carillon/dispatch/pipeline"
@@ -53,11 +54,29 @@ type Kit struct {
 	now      time.Time
 }
 
+// Config changes a [Kit].
+type Config struct {
+	// Transports are used in place of fakes. Defaults to none.
+	Transports []transports.Transport
+	// Attachments says where files are that go with messages. Defaults to no folder.
+	Attachments *attachments.Config
+}
+
 // New returns a kit over tx, which must be in a migrated database. The transports given are used; every other one
 // that the declarations name is a [transporttest.Fake], except in_app, which is real. The clock starts at the
 // transaction's now().
 func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.Transport) *Kit {
 	tb.Helper()
+	return NewWith(tb, tx, d, &Config{Transports: given})
+}
+
+// NewWith is [New] with more to choose. A nil config works.
+func NewWith(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, cfg *Config) *Kit {
+	tb.Helper()
+	if cfg == nil {
+		cfg = &Config{}
+	}
+	given := cfg.Transports
 	k := &Kit{tb: tb, tx: tx, fakes: map[string]*transporttest.Fake{}}
 	k.check(tx.QueryRow(k.ctx(), sqlNow).Scan(&k.now))
 	k.store = receipts.New(&receipts.Config{NowFunc: func() time.Time { return k.now }})
@@ -80,7 +99,7 @@ func New(tb testing.TB, tx pgx.Tx, d *dispatch.Dispatcher, given ...transports.T
 		}
 	}
 	p, err := pipeline.New(&pipeline.Config{
-		Dispatcher: d, Transports: all, Store: k.store, Logger: slog.New(slog.DiscardHandler),
+		Dispatcher: d, Transports: all, Store: k.store, Attachments: cfg.Attachments, Logger: slog.New(slog.DiscardHandler),
 		Gate: flow.New(&flow.Config{
 			NowFunc: func() time.Time { return k.now }, Logger: slog.New(slog.DiscardHandler), Scope: uuid.NewString() + "/",
 		}),

@@ -166,8 +166,12 @@ func (d *delivery) begin(ctx context.Context, kept int) bool {
 	}
 	items := d.rest[:n]
 	free, stopped, err := d.again(ctx, items)
-	var bound []*item
+	var bound, missing []*item
 	wrote := false
+	if err == nil {
+		missing, err = d.load(ctx, free)
+		free = without(free, missing)
+	}
 	switch {
 	case err != nil || len(free) == 0:
 	case len(d.pending) == 0:
@@ -186,7 +190,7 @@ func (d *delivery) begin(ctx context.Context, kept int) bool {
 		d.forget()
 		return false
 	}
-	for _, it := range stopped {
+	for _, it := range append(stopped, missing...) {
 		d.add(ctx, it)
 	}
 	d.rest = d.rest[n:]
@@ -207,6 +211,7 @@ func (d *delivery) begin(ctx context.Context, kept int) bool {
 		go func() {
 			defer func() { d.done <- it }()
 			d.run.send(ctx, it)
+			it.contents = nil
 		}()
 	}
 	return wrote

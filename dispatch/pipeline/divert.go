@@ -62,7 +62,7 @@ func (r *run) inHouse(it *item) bool {
 }
 
 // capture writes what was captured into the folder. What cannot be written is tried again.
-func (r *run) capture(context.Context) error {
+func (r *run) capture(ctx context.Context) error {
 	if r.delivery.Live() || r.delivery.Capture == "" {
 		return nil
 	}
@@ -71,7 +71,14 @@ func (r *run) capture(context.Context) error {
 			continue
 		}
 		started := time.Now()
-		if err := r.captureOne(it); err != nil {
+		if missing, err := r.load(ctx, []*item{it}); err != nil {
+			return err
+		} else if len(missing) > 0 {
+			continue // It is settled as that.
+		}
+		err := r.captureOne(it)
+		it.contents = nil
+		if err != nil {
 			it.result = nil
 			r.settleFailure(it, &transports.Error{
 				Class: transports.Transient, Code: "capture", Detail: "the captured message could not be written: " + err.Error(), Err: err,

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch/flow"
@@ -33,6 +34,9 @@ type item struct {
 	answered bool
 	// traced is the send that is under way; nil before it.
 	traced *telemetry.Try
+
+	// contents are what the files hold, by hash; there from before the send until it ends.
+	contents map[string][]byte
 
 	// target is where a transport with recipients of its own sends it.
 	target any
@@ -99,6 +103,7 @@ func (it *item) messageOf(body *receipts.Body) transports.Message {
 		ResourceID:       it.Event.ResourceID,
 		Recipient:        body.Recipient,
 		Content:          body.Content,
+		Files:            it.filesOf(body),
 		Options:          body.Options,
 		RenderedAt:       body.RenderedAt,
 		OccurredAt:       it.Event.CreatedAt,
@@ -106,6 +111,15 @@ func (it *item) messageOf(body *receipts.Body) transports.Message {
 		Payload:          payload,
 		Target:           it.target,
 	}
+}
+
+// filesOf are the message's files, with what they hold while that is there.
+func (it *item) filesOf(body *receipts.Body) []transports.File {
+	files := slices.Clone(body.Files)
+	for i := range files {
+		files[i].Content = it.contents[files[i].Hash]
+	}
+	return files
 }
 
 // recipientData is what a receipt remembers of a recipient beyond id and address; nil if nothing.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	modes "github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
@@ -43,6 +44,9 @@ type Config struct {
 	Telemetry *telemetry.Telemetry
 	// Delivery says where messages go that leave the house. Defaults to their recipients.
 	Delivery *modes.Config
+	// Attachments says where files are that go with messages, and how much goes along. Defaults to no folder, and the
+	// limits of [attachments.Config].
+	Attachments *attachments.Config
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -62,6 +66,7 @@ type Pipeline struct {
 	gate        *flow.Gate
 	telemetry   *telemetry.Telemetry
 	delivery    *modes.Config
+	attachments *attachments.Config
 	logger      *slog.Logger
 }
 
@@ -87,10 +92,14 @@ func New(cfg *Config) (*Pipeline, error) {
 		gate:        cmp.Or(cfg.Gate, flow.New(&flow.Config{Logger: cfg.Logger})),
 		telemetry:   cfg.Telemetry,
 		delivery:    cfg.Delivery,
+		attachments: cfg.Attachments,
 		logger:      cmp.Or(cfg.Logger, slog.Default()),
 	}
 	for _, wrong := range cfg.Delivery.Check(p.registry.Specs()) {
 		return nil, fmt.Errorf("new pipeline: Config.Delivery: %s: %s", wrong.Key, wrong.Message)
+	}
+	for _, wrong := range cfg.Attachments.Check() {
+		return nil, fmt.Errorf("new pipeline: Config.Attachments: %s: %s", wrong.Key, wrong.Message)
 	}
 	for _, t := range cfg.Transports {
 		if _, twice := p.transports[t.Name()]; twice {
@@ -114,6 +123,8 @@ type run struct {
 	ahead int
 	// began is when the batch was claimed, by this process's clock.
 	began time.Time
+	// planned batches are rolled back, and so store no contents of files.
+	planned bool
 }
 
 // stage is one step of a batch.

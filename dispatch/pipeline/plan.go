@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	modes "github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
@@ -113,6 +114,8 @@ type PlannerConfig struct {
 	Transports []transports.Transport
 	// Delivery is that of the workers: a plan says what would be captured, and which address would get what is redirected.
 	Delivery *modes.Config
+	// Attachments is that of the workers: a plan says which files would go along.
+	Attachments *attachments.Config
 	// Logger takes the stacks of contained panics. Defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -213,7 +216,7 @@ func (p *Planner) planEvent(
 
 // pipeline is one whose transports have no way to send.
 func (p *Planner) pipeline(store *receipts.Store) (*Pipeline, error) {
-	cfg := &Config{Dispatcher: p.dispatcher, Delivery: p.cfg.Delivery, Store: store, Retry: p.cfg.Retry, Logger: p.cfg.Logger}
+	cfg := &Config{Dispatcher: p.dispatcher, Delivery: p.cfg.Delivery, Attachments: p.cfg.Attachments, Store: store, Retry: p.cfg.Retry, Logger: p.cfg.Logger}
 	for _, spec := range p.dispatcher.Registry().Specs() {
 		stand := &standIn{spec: spec}
 		for _, t := range p.cfg.Transports {

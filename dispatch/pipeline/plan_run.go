@@ -83,6 +83,7 @@ func (pl *planning) step(ctx context.Context, ids []uuid.UUID) error {
 		return fmt.Errorf("claim receipts of the plan: %d of %d were free", len(batch.Receipts), len(ids))
 	}
 	r := pl.pipeline.begin(pl.db, batch)
+	r.planned = true
 	for _, s := range r.stages() {
 		if s.outward {
 			break

@@ -3,8 +3,10 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/internal/registry"
 	"github.com/carillon-notify/carillon/receipts"
 	"github.com/carillon-notify/carillon/templates"
@@ -13,6 +15,8 @@ import (
 
 // render makes the content of each receipt that has none stored. A missing variable fails the receipt with its name.
 func (r *run) render(ctx context.Context) error {
+	resolver := attachments.NewResolver(r.attachments)
+	defer resolver.Close()
 	for _, it := range r.open() {
 		if it.frozen != nil {
 			it.body = it.frozen
@@ -43,6 +47,18 @@ func (r *run) render(ctx context.Context) error {
 		}
 		if it.event.Category != nil {
 			it.body.Category = it.event.Category.Name
+		}
+		failure, err = r.attach(ctx, resolver, it, vars)
+		switch {
+		case err != nil:
+			return err
+		case failure != nil && failure.Class == transports.Permanent:
+			it.failRender(errors.New(failure.Detail), started)
+			continue
+		case failure != nil:
+			it.body = nil
+			r.settleFailure(it, failure, started)
+			continue
 		}
 		if err := r.encode(ctx, it); err != nil {
 			it.failRender(err, started)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/carillon-notify/carillon/dispatch"
+	"github.com/carillon-notify/carillon/dispatch/attachments"
 	"github.com/carillon-notify/carillon/dispatch/delivery"
 	"github.com/carillon-notify/carillon/dispatch/flow"
 	"github.com/carillon-notify/carillon/dispatch/telemetry"
@@ -44,6 +45,9 @@ type Config struct {
 	// Delivery is for programs that are not to reach real people: redirect to one address, allow some, capture the rest.
 	// Defaults to delivering.
 	Delivery *delivery.Config
+	// Attachments says where files are that go with messages, and how much goes along. Defaults to no folder, and the
+	// limits of [attachments.Config].
+	Attachments *attachments.Config
 	// Name names the worker in leases. Defaults to host name and process id.
 	Name string
 	// Telemetry counts and traces what the worker does, and tells whether it is alive. Defaults to none.
@@ -98,6 +102,7 @@ func (c *Config) validate(d *dispatch.Dispatcher) error {
 	for _, wrong := range c.Delivery.Check(d.Registry().Specs()) {
 		problems = append(problems, fmt.Sprintf("Config.Delivery: %s: %s", wrong.Key, wrong.Message))
 	}
+	problems = append(problems, c.badAttachments(d)...)
 	if c.Batch < 1 || c.Batch > 1000 {
 		problems = append(problems, fmt.Sprintf("Config.Batch is %d (1 to 1000)", c.Batch))
 	}
@@ -111,6 +116,21 @@ func (c *Config) validate(d *dispatch.Dispatcher) error {
 		return fmt.Errorf("new worker: %s", strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// badAttachments looks for the folder that declarations refer to.
+func (c *Config) badAttachments(d *dispatch.Dispatcher) []string {
+	var problems []string
+	for _, wrong := range c.Attachments.Check() {
+		problems = append(problems, fmt.Sprintf("Config.Attachments: %s: %s", wrong.Key, wrong.Message))
+	}
+	if err := c.Attachments.CheckFolder(); err != nil {
+		problems = append(problems, fmt.Sprintf("Config.Attachments: %s", err))
+	}
+	if event := d.Registry().RefersToFiles(); event != "" && (c.Attachments == nil || c.Attachments.Folder == "") {
+		problems = append(problems, fmt.Sprintf("Config.Attachments: folder: event %s refers to files, and no folder is named", event))
+	}
+	return problems
 }
 
 // badAddresses asks the transports that can tell about the fixed addresses of their channels.

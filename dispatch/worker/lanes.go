@@ -69,7 +69,7 @@ func (w *Worker) add(name string) error {
 	p, err := pipeline.New(&pipeline.Config{
 		Dispatcher: w.dispatcher, Transports: w.cfg.Transports, Store: w.store,
 		Senders: cmp.Or(w.cfg.LaneSenders[name], w.cfg.Senders), Stop: w.stopping,
-		SendTimeout: w.cfg.SendTimeout, Retry: w.cfg.Retry, Gate: w.gate, Delivery: w.cfg.Delivery, Telemetry: w.cfg.Telemetry, Logger: w.cfg.Logger,
+		SendTimeout: w.cfg.SendTimeout, Retry: w.cfg.Retry, Gate: w.gate, Delivery: w.cfg.Delivery, Attachments: w.cfg.Attachments, Telemetry: w.cfg.Telemetry, Logger: w.cfg.Logger,
 	})
 	if err != nil {
 		return err

@@ -46,7 +46,8 @@ var layers = map[string][]string{
 		"transports", "templates", "receipts", "dispatch/people", "dispatch/internal/registry", "dispatch/internal/sqltext",
 		"internal/failpoint",
 	},
-	"dispatch/config":            {"dispatch", "dispatch/delivery", "dispatch/people", "transports", "templates"},
+	"dispatch/attachments":       {"templates", "transports"},
+	"dispatch/config":            {"dispatch", "dispatch/attachments", "dispatch/delivery", "dispatch/people", "transports", "templates"},
 	"dispatch/flow":              {"transports"},
 	"dispatch/delivery":          {"transports"},
 	"dispatch/hook":              nil,
@@ -54,13 +55,13 @@ var layers = map[string][]string{
 	"dispatch/internal/registry": {"dispatch/people", "receipts", "templates", "transports"},
 	"dispatch/internal/sqltext":  nil,
 	"dispatch/pipeline": {
-		"dispatch", "dispatch/delivery", "dispatch/flow", "dispatch/internal/registry", "dispatch/people", "dispatch/telemetry", "receipts",
-		"preferences", "inbox", "templates", "transports", "internal/failpoint",
+		"dispatch", "dispatch/attachments", "dispatch/delivery", "dispatch/flow", "dispatch/internal/registry", "dispatch/people",
+		"dispatch/telemetry", "receipts", "preferences", "inbox", "templates", "transports", "internal/failpoint",
 	},
 	"dispatch/monitor":   {"dispatch/telemetry", "migrations"},
 	"dispatch/telemetry": {"receipts", "transports"},
 	"dispatch/worker": {
-		"dispatch", "dispatch/delivery", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "dispatch/telemetry", "receipts", "migrations",
+		"dispatch", "dispatch/attachments", "dispatch/delivery", "dispatch/flow", "dispatch/people", "dispatch/pipeline", "dispatch/telemetry", "receipts", "migrations",
 		"transports", "preferences",
 	},
 	"dispatch/dispatchtest": {

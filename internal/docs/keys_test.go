@@ -71,8 +71,9 @@ var (
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
 		"dispatch.Category": "dispatch/dispatcher.go",
 		"nats.Config":       "transports/broadcast/nats/nats.go", "job.Config": "transports/job/job.go",
-		"delivery.Config": "dispatch/delivery/delivery.go",
-		"worker.Config":   "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",
+		"delivery.Config": "dispatch/delivery/delivery.go", "attachments.Config": "dispatch/attachments/config.go",
+		"Attachment":    "transports/file.go",
+		"worker.Config": "dispatch/worker/config.go", "flow.RetryPolicy": "dispatch/flow/retry.go",
 	}
 	better = map[string]string{
 		"event": "dispatch.Event", "channel": "dispatch.Channel", "category": "dispatch.Category",
@@ -167,8 +168,8 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 			return walk(t, "sms.TwilioConfig", path)
 		case "http":
 			return walk(t, "sms.HTTPConfig", path)
-		case "delivery":
-			return walk(t, "delivery.Config", path)
+		case "delivery", "attachments":
+			return walk(t, tag+".Config", path)
 		}
 		return slices.Concat(
 			value(t, owner, f, "nats", "transports.broadcast.nats", e), walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),

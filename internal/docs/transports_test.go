@@ -3,6 +3,7 @@ package docs_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,8 +30,12 @@ func TestTransportsAreThoseOfTheCode(t *testing.T) {
 		if len(s.RequiredOneOf) > 0 {
 			required += ", one of " + strings.Join(s.RequiredOneOf, ", ")
 		}
+		uses := s.Uses
+		if s.Files {
+			uses = append(slices.Clone(uses), "files")
+		}
 		require.NotEmpty(t, s.Doc, "%s has no Doc", s.Name)
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.Name, address, strings.TrimPrefix(required, ", "), strings.Join(s.Uses, ", "), s.Doc)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.Name, address, strings.TrimPrefix(required, ", "), strings.Join(uses, ", "), s.Doc)
 	}
 	for _, s := range transports.Builtin() {
 		described, err := transports.OptionsOf(s.Options)

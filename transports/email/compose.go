@@ -42,26 +42,21 @@ func (s *settings) compose(m transports.Message) (*letter, error) {
 		return nil, transports.Errorf(transports.Address, "the recipient's address is not usable: %v", err)
 	}
 	to.name = displayName(m.Recipient.Name)
-	switch {
-	case m.ReceiptID == uuid.Nil:
-		return nil, transports.Errorf(transports.Permanent, "the message has no receipt id")
-	case m.RenderedAt.IsZero():
-		return nil, transports.Errorf(transports.Permanent, "the message has no time of rendering")
-	case strings.TrimSpace(c.Subject) == "":
-		return nil, transports.Errorf(transports.Permanent, "the subject is empty")
-	case strings.ContainsAny(c.Subject, "\r\n\x00"):
-		return nil, transports.Errorf(transports.Permanent, "the subject has a line break or a zero byte")
-	case c.Text == "" && c.HTML == "" && c.Message == "":
-		return nil, transports.Errorf(transports.Permanent, "the message has neither text nor html nor message")
+	if err := checkMessage(m); err != nil {
+		return nil, err
 	}
 
 	text, html := bodies(c)
-	msg := mail.NewMsg(
+	options := []mail.MsgOption{
 		// Without this go-mail adds its version, which would change the bytes of a retry after an update.
 		mail.WithNoDefaultUserAgent(),
 		mail.WithEncoding(mail.EncodingQP),
-		mail.WithBoundary(boundary(m.ReceiptID, text, html)),
-	)
+	}
+	if len(m.Files) == 0 {
+		// Of files in files each level needs a boundary of its own, and go-mail takes only one.
+		options = append(options, mail.WithBoundary(boundary(m.ReceiptID, text, html)))
+	}
+	msg := mail.NewMsg(options...)
 	msg.SetMessageIDWithValue(s.messageID(m.ReceiptID))
 	msg.SetDateWithValue(m.RenderedAt.UTC())
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
@@ -75,11 +70,15 @@ func (s *settings) compose(m transports.Message) (*letter, error) {
 	if html != "" {
 		msg.AddAlternativeString(mail.TypeTextHTML, html)
 	}
+	addFiles(msg, m.Files, html)
 	var buf bytes.Buffer
 	if _, err := msg.WriteTo(&buf); err != nil {
 		return nil, &transports.Error{Class: transports.Permanent, Detail: "the message could not be composed", Err: err}
 	}
 
+	if len(m.Files) > 0 {
+		settleBoundaries(buf.Bytes(), m.ReceiptID, text, html)
+	}
 	returning := from
 	if s.returning != nil {
 		returning = *s.returning
@@ -92,6 +91,24 @@ func (s *settings) compose(m transports.Message) (*letter, error) {
 
 		sender: from,
 	}, nil
+}
+
+// checkMessage refuses what nobody could read, or what could bring a field of its own.
+func checkMessage(m transports.Message) error {
+	switch {
+	case m.ReceiptID == uuid.Nil:
+		return transports.Errorf(transports.Permanent, "the message has no receipt id")
+	case m.RenderedAt.IsZero():
+		return transports.Errorf(transports.Permanent, "the message has no time of rendering")
+	case strings.TrimSpace(m.Content.Subject) == "":
+		return transports.Errorf(transports.Permanent, "the subject is empty")
+	case strings.ContainsAny(m.Content.Subject, "\r\n\x00"):
+		return transports.Errorf(transports.Permanent, "the subject has a line break or a zero byte")
+	case m.Content.Text == "" && m.Content.HTML == "" && m.Content.Message == "":
+		return transports.Errorf(transports.Permanent, "the message has neither text nor html nor message")
+	}
+
+	return checkFiles(m.Files)
 }
 
 // senders are the addresses in From and Reply-To: the content's, else the configured ones.

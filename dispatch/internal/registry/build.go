@@ -96,6 +96,7 @@ func (b *builder) event(source EventSource) {
 		Guard:            source.Guard,
 		Recipients:       source.Recipients,
 		Enrich:           source.Enrich,
+		Attach:           source.Attach,
 	}
 	if event.NotificationType == "" {
 		event.NotificationType = "info"
@@ -114,6 +115,7 @@ func (b *builder) event(source EventSource) {
 			before := len(b.problems)
 			channel.Templates = b.templates(path, source, c, channel.Spec, shape)
 			channel.Options = b.options(path, c, channel.Spec, shape)
+			channel.Attachments = b.attachments(path, source, c, channel.Spec, shape)
 			if len(b.problems) == before {
 				b.checkSample(path, source, channel)
 			}
@@ -157,6 +159,14 @@ func (b *builder) checkEvent(source EventSource, event *Event) {
 	b.checkRetry(path, source.Retry)
 	if len(source.Channels) == 0 {
 		b.problems.Add(path+".channels", "the event has no channel (nobody would hear of it)")
+	}
+	if !slices.ContainsFunc(source.Channels, func(c ChannelSource) bool { return b.specs[c.Transport].Files }) {
+		switch {
+		case len(source.Attachments) > 0:
+			b.problems.Add(path+".attachments", "no channel of the event sends files (transports that do: %s)", b.filesOf())
+		case source.Attach != nil:
+			b.problems.Add(path+".attach", "no channel of the event sends files (transports that do: %s)", b.filesOf())
+		}
 	}
 	for transport := range source.ContentFor {
 		if !slices.ContainsFunc(source.Channels, func(c ChannelSource) bool { return c.Transport == transport }) {

@@ -140,6 +140,11 @@ func (b *builder) checkSample(path string, event EventSource, channel *Channel) 
 	if _, err := channel.Render(vars); err != nil {
 		b.problems.Add(path+".content", "does not render with the sample: %s", err)
 	}
+	for i, a := range channel.Attachments {
+		if _, err := a.Render(vars); err != nil {
+			b.problems.Add(fmt.Sprintf("%s.attachments[%d]", path, i), "does not render with the sample: %s", err)
+		}
+	}
 	if _, err := channel.Options.Render(vars); err != nil {
 		b.problems.Add(path, "does not render with the sample: %s", err)
 	}

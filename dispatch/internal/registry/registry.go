@@ -38,6 +38,7 @@ type (
 	Recipients func(ctx context.Context, db Querier, s Subject, audience string) ([]transports.Recipient, error)
 	Guard      func(ctx context.Context, s Subject, r transports.Recipient) (bool, error)
 	Enrich     func(ctx context.Context, db Querier, s Subject) (map[string]any, error)
+	Attach     func(ctx context.Context, db Querier, s Subject, channel string) ([]transports.File, error)
 )
 
 // Category is what people switch on and off.
@@ -63,6 +64,7 @@ type Event struct {
 	Guard      Guard
 	Recipients Recipients
 	Enrich     Enrich
+	Attach     Attach
 }
 
 // Channel is a compiled channel.
@@ -82,6 +84,8 @@ type Channel struct {
 	Fixed   string
 	Resolve Resolver
 	Options *Options
+	// Attachments are the files that go along by reference.
+	Attachments []Attachment
 	// Templates are the content fields that the transport sends, in the order of transports.Content.
 	Templates []Field
 }

@@ -36,12 +36,14 @@ type EventSource struct {
 	Channels         []ChannelSource
 	Content          transports.Content
 	ContentFor       map[string]transports.Content
+	Attachments      []transports.Attachment
 	Audiences        map[string]AudienceSource
 	Shape            *templates.Shape
 	// Sample is an example payload; nil if none was declared.
 	Sample     map[string]any
 	Guard      Guard
 	Recipients Recipients
+	Attach     Attach
 	Enrich     Enrich
 	Enriched   *templates.Shape
 }
@@ -57,6 +59,8 @@ type ChannelSource struct {
 	OnUnknown transports.OnUnknown
 	Options   any
 	Content   transports.Content
+	// Attachments come after the event's.
+	Attachments []transports.Attachment
 }
 
 // AudienceSource is one declared audience.
