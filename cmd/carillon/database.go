@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/internal/cli"
 	"github.com/carillon-notify/carillon/migrations"
 )
 
@@ -43,14 +44,18 @@ func (a *app) findDatabase() (string, error) {
 // hide keeps a URL and its password, wherever that comes from, out of everything that is written.
 func (a *app) hide(url string) {
 	a.err.Hide(url)
-	cfg, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return
-	}
 	// A password that is the name of something else, too, would take that name from every message.
-	names := []string{cfg.ConnConfig.User, cfg.ConnConfig.Database, "carillon", "postgres"}
-	if !slices.Contains(names, cfg.ConnConfig.Password) {
-		a.err.Hide(cfg.ConnConfig.Password)
+	names, secrets := []string{"carillon", "postgres"}, cli.Secrets(url)
+	if cfg, err := pgxpool.ParseConfig(url); err == nil {
+		names = append(names, cfg.ConnConfig.User, cfg.ConnConfig.Database)
+		secrets = append(secrets, cfg.ConnConfig.Password)
+	}
+	// The long ones go first: a part of one would leave its rest standing.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range secrets {
+		if !slices.Contains(names, secret) {
+			a.err.Hide(secret)
+		}
 	}
 }
 
