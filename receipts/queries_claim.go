@@ -153,12 +153,13 @@ SELECT state, coalesce(job_id, 0) AS job_id, finished_at IS NOT NULL AS finished
 const sqlBodies = `
 SELECT receipt_id, body, rendered_at FROM carillon.contents WHERE receipt_id = ANY(@ids)`
 
+// The arrays of sqlBind are sub-queries for the reason that sqlRecord gives.
 const sqlBind = `
 WITH h AS (
   SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
 x AS (
-  SELECT * FROM unnest(@ids::uuid[], @recipients::text[], @addresses::text[], @policies::text[], @bodies::jsonb[],
-                       @rendered::timestamptz[])
+  SELECT * FROM unnest((SELECT @ids::uuid[]), (SELECT @recipients::text[]), (SELECT @addresses::text[]),
+                       (SELECT @policies::text[]), (SELECT @bodies::jsonb[]), (SELECT @rendered::timestamptz[]))
     AS x(id, recipient, address, on_unknown, body, rendered_at)),
 r AS (
   UPDATE carillon.receipts r
@@ -166,9 +167,9 @@ r AS (
          recipient = nullif(x.recipient, ''), address = nullif(x.address, ''), on_unknown = nullif(x.on_unknown, '')
     FROM h, x
    WHERE r.id = x.id AND r.lease_token = h.token AND r.state = 'resolving'
-  RETURNING r.id, r.tries),
+  RETURNING r.id, r.tries, x.body, x.rendered_at),
 c AS (
   INSERT INTO carillon.contents (receipt_id, body, rendered_at)
-  SELECT x.id, x.body, x.rendered_at FROM x JOIN r USING (id) WHERE x.body IS NOT NULL
+  SELECT r.id, r.body, r.rendered_at FROM r WHERE r.body IS NOT NULL
   ON CONFLICT (receipt_id) DO NOTHING)
 SELECT id, tries FROM r`

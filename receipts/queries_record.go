@@ -1,13 +1,17 @@
 package receipts
 
+// The arrays are sub-queries so that Postgres estimates a batch alike however many it has. It then keeps one plan; to plan
+// anew each time would take longer than to record.
 const sqlRecord = `
 WITH h AS (
   SELECT token FROM carillon.leases WHERE token = @token FOR UPDATE),
 x AS (
   SELECT * FROM unnest(
-      @ids::uuid[], @states::text[], @reasons::text[], @waits::float8[], @costs::boolean[], @answered::boolean[],
-      @recipients::text[], @addresses::text[], @providers::text[], @message_ids::text[], @data::jsonb[], @verdicts::jsonb[],
-      @outcomes::text[], @classes::text[], @codes::text[], @details::text[], @started::timestamptz[], @finished::timestamptz[])
+      (SELECT @ids::uuid[]), (SELECT @states::text[]), (SELECT @reasons::text[]), (SELECT @waits::float8[]),
+      (SELECT @costs::boolean[]), (SELECT @answered::boolean[]), (SELECT @recipients::text[]), (SELECT @addresses::text[]),
+      (SELECT @providers::text[]), (SELECT @message_ids::text[]), (SELECT @data::jsonb[]), (SELECT @verdicts::jsonb[]),
+      (SELECT @outcomes::text[]), (SELECT @classes::text[]), (SELECT @codes::text[]), (SELECT @details::text[]),
+      (SELECT @started::timestamptz[]), (SELECT @finished::timestamptz[]))
     AS x(id, state, reason, wait, cost, answered, recipient, address, provider, message_id, data, verdicts,
          outcome, class, code, detail, started_at, finished_at)),
 r AS (
@@ -30,19 +34,20 @@ r AS (
    WHERE r.id = x.id AND r.lease_token = h.token
      AND ((r.state = 'sending' AND x.state <> 'expanded')
           OR (r.state = 'resolving' AND x.state <> 'sent'))
-  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live),
+  RETURNING r.id, r.state, r.tries, r.transport, r.priority, r.due_at, r.job_id, r.finished_at IS NULL AS live,
+            x.started_at, x.finished_at AS ended_at, x.outcome, x.class, x.code, x.detail, x.verdicts),
 a AS (
   INSERT INTO carillon.attempts (receipt_id, n, started_at, finished_at, outcome, class, code, detail)
-  SELECT r.id, r.tries, x.started_at, x.finished_at, x.outcome, x.class, nullif(x.code, ''), nullif(x.detail, '')
-    FROM r JOIN x USING (id) WHERE x.outcome <> ''),
+  SELECT r.id, r.tries, r.started_at, r.ended_at, r.outcome, r.class, nullif(r.code, ''), nullif(r.detail, '')
+    FROM r WHERE r.outcome <> ''),
 v AS (
   INSERT INTO carillon.decisions (receipt_id, decided_at, verdicts)
-  SELECT r.id, coalesce(@now, clock_timestamp()), x.verdicts FROM r JOIN x USING (id) WHERE x.verdicts IS NOT NULL
+  SELECT r.id, coalesce(@now, clock_timestamp()), r.verdicts FROM r WHERE r.verdicts IS NOT NULL
   ON CONFLICT DO NOTHING),
 j AS (` + sqlInsertJobs + `),
 l AS (
   DELETE FROM carillon.leases l
-   WHERE l.token = @token AND @last
+   WHERE l.token = @token AND (SELECT @last::boolean)
      AND NOT EXISTS (SELECT 1 FROM carillon.receipts o
                       WHERE o.id = ANY(l.receipts) AND o.lease_token = @token AND o.id NOT IN (SELECT id FROM r)))
 SELECT id FROM r`
