@@ -24,7 +24,7 @@ var confinements = []confinement{
 	{"github.com/SherClockHolmes/webpush-go", []string{"transports/webpush"}},
 	{"github.com/nats-io/nats.go", []string{"transports/broadcast/nats"}},
 	{"github.com/nats-io/nats-server", nil},
-	{"github.com/riverqueue", []string{"dispatch/worker", "transports/job", "migrations", "bench"}},
+	{"github.com/riverqueue", []string{"dispatch/worker", "transports/job", "migrations", "bench", "internal/rig"}},
 	{"github.com/spf13/cobra", []string{"cmd/..."}},
 	{"github.com/jedib0t/go-pretty", []string{"cmd/..."}},
 	{"github.com/goccy/go-yaml", []string{"dispatch/config", "cmd/..."}},

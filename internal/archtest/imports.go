@@ -83,6 +83,7 @@ var layers = map[string][]string{
 	"internal/httpsink":    nil,
 	"internal/pushsink":    {"internal/httpsink"},
 	"internal/slacksink":   {"internal/httpsink"},
+	"internal/rig":         {"transports/...", "internal/pushsink", "internal/smtpsink"},
 	"internal/smtpsink":    nil,
 	"internal/twiliosink":  {"internal/httpsink"},
 
