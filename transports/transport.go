@@ -55,6 +55,9 @@ type Message struct {
 	RenderedAt time.Time
 	// OccurredAt is when the event was emitted.
 	OccurredAt time.Time
+	// SentAt is the time of this try by the database's clock, which is the same for all workers; zero outside one. It is for
+	// what a receiver compares with its own clock, as signatures are, and must not be part of the message.
+	SentAt time.Time
 	// Data is the event's own data: a JSON object. It may hold more than the recipient should see.
 	Data json.RawMessage
 	// Payload is what [Encoder] made of the message at first; nil for transports that are none.

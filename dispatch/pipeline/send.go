@@ -110,7 +110,11 @@ func (r *run) send(ctx context.Context, it *item) {
 	var accepted transports.Result
 	failpoint.Pass(failpoint.S1, it.body.Recipient.Address)
 	err := r.contain(ctx, "transport", it, func() (err error) {
-		accepted, err = r.transports[it.Transport].Send(sending, it.message())
+		m := it.message()
+		if r.store.Now() == nil { // Of a test it may be any time.
+			m.SentAt = r.batch.ClaimedAt.Add(time.Since(r.began))
+		}
+		accepted, err = r.transports[it.Transport].Send(sending, m)
 		return err
 	})
 	if err != nil {

@@ -47,7 +47,8 @@ type Config struct {
 
 	// RootCAs are who may sign receivers' certificates. Defaults to the system's.
 	RootCAs *x509.CertPool `yaml:"-"`
-	// NowFunc replaces the clock of timestamps in tests. Defaults to [time.Now].
+	// NowFunc replaces the clock of timestamps in tests. Defaults to that of the database, as [transports.Message] has it, or
+	// to [time.Now].
 	NowFunc func() time.Time `yaml:"-"`
 }
 
@@ -65,8 +66,10 @@ type settings struct {
 	format  endpoints.Format
 	excerpt bool
 	nowFunc func() time.Time
-	client  *egress.Client
-	store   *endpoints.Store
+	// fixedClock means that nowFunc goes before all other clocks.
+	fixedClock bool
+	client     *egress.Client
+	store      *endpoints.Store
 }
 
 func (c *Config) settings() (*settings, error) {
@@ -78,6 +81,7 @@ func (c *Config) settings() (*settings, error) {
 		source: cmp.Or(c.Source, "/carillon"), format: endpoints.Format(cmp.Or(c.Format, string(endpoints.Native))),
 		excerpt: c.Excerpt, nowFunc: c.NowFunc,
 	}
+	s.fixedClock = c.NowFunc != nil
 	if s.nowFunc == nil {
 		s.nowFunc = time.Now
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -88,7 +89,7 @@ func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.
 			return transports.Result{}, &transports.Error{Class: transports.Permanent, Code: "payload", Detail: err.Error()}
 		}
 	}
-	answer, err := t.post(ctx, to, "msg_"+m.ReceiptID.String(), body)
+	answer, err := t.post(ctx, to, "msg_"+m.ReceiptID.String(), t.sentAt(m), body)
 	if err != nil {
 		return transports.Result{}, t.unanswered(ctx, to, m.Attempt, err)
 	}
@@ -101,8 +102,7 @@ func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.
 }
 
 // post sends one signed request. The id is the same on every try; the time and the signatures are of this one.
-func (t *Transport) post(ctx context.Context, to *endpoints.Target, id string, body []byte) (*egress.Response, error) {
-	now := t.nowFunc()
+func (t *Transport) post(ctx context.Context, to *endpoints.Target, id string, now time.Time, body []byte) (*egress.Response, error) {
 	signatures, err := signature.Sign(id, now, body, to.Keys...)
 	if err != nil {
 		return nil, transports.Errorf(transports.Configuration, "the endpoint has no key to sign with")
@@ -117,6 +117,14 @@ func (t *Transport) post(ctx context.Context, to *endpoints.Target, id string, b
 	req.Header.Set(signature.HeaderTimestamp, strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set(signature.HeaderSignature, signatures)
 	return t.client.Do(req)
+}
+
+// sentAt is what a try is signed with. This machine's clock may be off by more than receivers forgive.
+func (t *Transport) sentAt(m transports.Message) time.Time {
+	if m.SentAt.IsZero() || t.fixedClock {
+		return t.nowFunc()
+	}
+	return m.SentAt
 }
 
 // target is where the message goes: the endpoint that was read for it, or the fixed URL that is its address.
@@ -153,7 +161,7 @@ func (t *Transport) Test(ctx context.Context, to *endpoints.Target) (*TestResult
 	}
 	started := t.nowFunc()
 	result := &TestResult{ID: "msg_" + id.String(), Body: string(body)}
-	answer, err := t.post(ctx, to, result.ID, body)
+	answer, err := t.post(ctx, to, result.ID, started, body)
 	result.Took = t.nowFunc().Sub(started)
 	if err != nil {
 		return nil, err

@@ -112,6 +112,17 @@ func TestStandardHeaders(t *testing.T) {
 	require.Equal(t, "Carillon-Webhook/1", first.header.Get("User-Agent"))
 }
 
+func TestATryIsSignedWithTheTimeOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	to := newReceiver(t, secret)
+	m := message(to.hook())
+	m.SentAt = time.Now().Add(2 * time.Minute) // This machine's clock is slow.
+	_, err := newTransport(t, local()).Send(t.Context(), m)
+	require.NoError(t, err)
+	require.Equal(t, strconv.FormatInt(m.SentAt.Unix(), 10), to.all()[0].header.Get("webhook-timestamp"))
+	require.Zero(t, to.unverified)
+}
+
 func TestGoldenPayloads(t *testing.T) {
 	t.Parallel()
 	m := message("")
