@@ -91,13 +91,13 @@ prove: ## the long forms of tests that make test runs short: a million rows, hun
 	CARILLON_PROVE=1 $(PGRUN) -- go test -timeout=30m -run 'ManyWait|NoHerd' ./dispatch/pipeline
 
 .PHONY: fault
-fault: ## kill, cut and restart under load; FULL=1 SEEDS=3 for all rows and the table, ROW=F-06 SEED=123 for one
+fault: ## kill, cut and restart under load; FULL=1 SEEDS=3 for all rows and the table, ROW=F-06 SEED=123 for one, RECORD=1 to note it
 	$(call say,failpoints)
 	go test -tags fault ./internal/failpoint
 	$(call say,faults)
-	go run -tags fault ./internal/faulttest $(if $(FULL),-full) $(if $(ROW),-row $(ROW),$(if $(FULL),-record)) \
-		$(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS))
-	$(if $(FULL),$(if $(ROW),,go test ./internal/docs -run Faults -update))
+	go run -tags fault ./internal/faulttest $(if $(FULL),-full) $(if $(ROW),-row $(ROW)) \
+		$(if $(RECORD)$(if $(ROW),,$(FULL)),-record) $(if $(SEED),-seed $(SEED)) $(if $(SEEDS),-seeds $(SEEDS))
+	$(if $(RECORD)$(if $(ROW),,$(FULL)),go test ./internal/docs -run Faults -update)
 
 .PHONY: mutants
 mutants: ## apply each bug of internal/mutants to a copy, and see the test that it names fail; NAMES="never_renew" for some

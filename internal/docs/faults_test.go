@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -37,6 +38,33 @@ func TestFaultsAreThoseOfTheHarness(t *testing.T) {
 	page := read(t, filepath.Join(root, "docs", "reliability.md"))
 	first, last := page.generated(t, "faults")
 	page.expect(t, first, last, faultTable(faults))
+}
+
+var rowID = regexp.MustCompile(`\bid: "(F-\d+)"`)
+
+// Every row of the harness is in the table, with its result or the reason why there is none.
+func TestEveryRowOfTheHarnessIsInTheTable(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(root, "internal", "faulttest")
+	raw, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	require.NoError(t, err)
+	var faults []fault
+	require.NoError(t, json.Unmarshal(raw, &faults))
+	var listed, written []string
+	for _, f := range faults {
+		listed = append(listed, f.Row)
+	}
+	sources, err := filepath.Glob(filepath.Join(dir, "rows*.go"))
+	require.NoError(t, err)
+	for _, path := range sources {
+		source, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range rowID.FindAllSubmatch(source, -1) {
+			written = append(written, string(m[1]))
+		}
+	}
+	require.Greater(t, len(written), 30)
+	require.ElementsMatch(t, written, listed)
 }
 
 func faultTable(faults []fault) string {

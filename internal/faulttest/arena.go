@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,7 +38,8 @@ type arena struct {
 	mail      *receiver
 	receivers []*receiver
 	workers   []*process
-	cleanup   []func()
+	// cleanup comes after the workers' end, last after the database's.
+	cleanup, last []func()
 
 	ledger *ledger
 	// spared are reasons for which a receipt may end unsent; ignore begins the ids of orders that are not judged.
@@ -117,6 +119,12 @@ func (a *arena) close(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
+	if len(a.last) > 0 {
+		_ = a.pg.End(ctx, pgdev.Immediate) // It may have ended by itself.
+	}
+	for _, f := range a.last {
+		f()
+	}
 	return a.pg.Stop(ctx)
 }
 
@@ -148,7 +156,8 @@ func (a *arena) launch(ctx context.Context, o workerOpts) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), cmp.Or(o.program, a.carillon), "worker", "--config", path)
+	words := append(slices.Clone(o.wrap), cmp.Or(o.program, a.carillon), "worker", "--config", path)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), words[0], words[1:]...)
 	cmd.Dir = a.dir
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+named(cmp.Or(o.dsn, a.dsn), o.name))
 	if o.fault != "" {

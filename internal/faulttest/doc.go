@@ -8,7 +8,8 @@
 // the judge compares three sources: what the application committed, what the database says, what the receivers got.
 //
 // Without -full a short form of twelve rows runs with one fresh seed, which it prints. A row that fails prints the line
-// that runs it again with its seed. With -record the results go to internal/faulttest/results.json, from which the test
+// that runs it again with its seed. With -record the results, and
+// the rows that nobody has recorded yet, go to internal/faulttest/results.json, from which the test
 // of the documentation makes the table in docs/reliability.md.
 //
 // Exit status: 0; 1 when a row failed; 2 for wrong usage.

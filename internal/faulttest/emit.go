@@ -99,6 +99,8 @@ type emitting struct {
 	// recipients is how many receipts each order leads to; 1 if it is 0.
 	recipients int
 	opts       *dispatch.EmitOpts
+	// timed hears how long each transaction took.
+	timed func(time.Duration)
 	// patient goes on after an error, which then leaves the order unknown.
 	patient bool
 }
@@ -146,6 +148,7 @@ func (e emitting) one(ctx context.Context, pool *pgxpool.Pool, handle *dispatch.
 	if err := l.begin(o.ID, max(1, e.recipients)); err != nil {
 		return err
 	}
+	begun := time.Now()
 	_, err := handle.Run(ctx, pool, e.action, func(tx pgx.Tx) (order, error) {
 		_, err := tx.Exec(ctx, sqlInsertOrder, o.ID, o.UserID)
 		return o, err
@@ -153,7 +156,22 @@ func (e emitting) one(ctx context.Context, pool *pgxpool.Pool, handle *dispatch.
 	if err != nil {
 		return fmt.Errorf("emit %s: %w", o.ID, err)
 	}
+	if e.timed != nil {
+		e.timed(time.Since(begun))
+	}
 	return l.acknowledge(o.ID)
+}
+
+// stopwatch collects times.
+type stopwatch struct {
+	mu  sync.Mutex
+	all []time.Duration
+}
+
+func (s *stopwatch) add(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, d)
 }
 
 func personID(i int) string { return fmt.Sprintf("u%06d", i) }

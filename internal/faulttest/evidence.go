@@ -77,7 +77,7 @@ func (a *arena) countUnrecorded(ctx context.Context, taken []sink.Entry) (n int,
 
 // keyOf is the receipt's id in the key of a message.
 func keyOf(key string) string {
-	id, _, _ := strings.Cut(key, "@")
+	id, _, _ := strings.Cut(strings.TrimPrefix(key, "msg_"), "@")
 	return id
 }
 

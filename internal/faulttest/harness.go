@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,8 @@ type harness struct {
 	// carillon is the program with failpoints, self is this one.
 	carillon, self string
 	mu             sync.Mutex // guards words
+	skewing        sync.Mutex // held while another program is built
+	cells          atomic.Int64
 }
 
 // newHarness builds the program.

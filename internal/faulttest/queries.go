@@ -18,8 +18,9 @@ const sqlSelectOrders = `SELECT id FROM app.orders`
 
 const sqlSelectEvents = `SELECT coalesce(resource_id, ''), count(*) FROM carillon.events GROUP BY 1`
 
+// sqlSelectReceipts leaves out who the endpoints of webhooks are: their addresses are names, and requests know URLs.
 const sqlSelectReceipts = `
-SELECT r.id::text, coalesce(e.resource_id, ''), coalesce(r.address, ''), r.state, coalesce(r.reason, ''), r.finished_at IS NULL
+SELECT r.id::text, coalesce(e.resource_id, ''), CASE WHEN r.transport <> 'webhook' THEN coalesce(r.address, '') ELSE '' END, r.state, coalesce(r.reason, ''), r.finished_at IS NULL
   FROM carillon.receipts r JOIN carillon.events e ON e.id = r.event_id
  WHERE r.state <> 'expanded'`
 
@@ -99,4 +100,56 @@ SELECT r.state || coalesce('(' || r.reason || ')', ''), r.tries,
   FROM carillon.receipts r JOIN carillon.events e ON e.id = r.event_id
  WHERE e.resource_id = $1`
 
+// sqlFailures is how long the slowest failed attempt took, and what the failures meant.
+const sqlFailures = `
+SELECT coalesce(max(extract(epoch FROM finished_at - started_at)), 0)::float8, coalesce(string_agg(DISTINCT class, ' '), '')
+  FROM carillon.attempts WHERE class <> 'ok' AND started_at >= $1`
+
 const sqlSelectFailed = `SELECT id::text FROM carillon.receipts WHERE state = 'failed'`
+
+const sqlCountFailed = `SELECT count(*) FROM carillon.receipts WHERE state = 'failed'`
+
+const sqlSelectBreaker = `
+SELECT coalesce(max(level), 0), coalesce(max(extract(epoch FROM until - clock_timestamp())), 0)::float8 FROM carillon.breakers`
+
+// sqlPassBreakers and sqlPassBudgets let time pass for what is waited for, in seconds.
+const sqlPassBreakers = `
+UPDATE carillon.breakers
+   SET opened_at = opened_at - make_interval(secs => $1), until = until - make_interval(secs => $1),
+       probed_at = probed_at - make_interval(secs => $1)`
+
+const sqlPassBudgets = `
+UPDATE carillon.budgets
+   SET held_until = held_until - make_interval(secs => $1), arrival = arrival - make_interval(secs => $1),
+       tail = tail - make_interval(secs => $1)`
+
+// sqlSelectWaiting are those that wait, the next first.
+const sqlSelectWaiting = `
+SELECT id FROM carillon.receipts WHERE finished_at IS NULL AND state = 'waiting' AND due_at > now() ORDER BY due_at LIMIT $1`
+
+const sqlShowData = `SHOW data_directory`
+
+// sqlCountHeld counts the sessions that have been in a transaction, or in a statement, for longer than one takes.
+const sqlCountHeld = `
+SELECT count(*) FROM pg_stat_activity
+ WHERE application_name = $1 AND state <> 'idle' AND wait_event IS DISTINCT FROM 'ClientRead' AND xact_start < clock_timestamp() - interval '1 second'
+    OR application_name = $1 AND state LIKE 'idle in transaction%' AND xact_start < clock_timestamp() - interval '1 second'`
+
+const sqlCountFailures = `SELECT count(*) FROM carillon.attempts WHERE class <> 'ok' AND started_at >= $1`
+
+// sqlSelectDue are the times before which nothing of an order may be sent.
+const sqlSelectDue = `
+SELECT r.id::text, e.at FROM carillon.receipts r JOIN carillon.events e ON e.id = r.event_id WHERE e.at IS NOT NULL`
+
+const sqlCountQuiet = `SELECT count(*) FROM carillon.receipts WHERE tenant LIKE 'quiet%' AND finished_at IS NULL`
+
+const sqlSelectQuietDelays = `
+SELECT extract(epoch FROM a.started_at - r.created_at)::float8
+  FROM carillon.receipts r JOIN carillon.attempts a ON a.receipt_id = r.id AND a.n = 1
+ WHERE r.tenant LIKE 'quiet%' AND r.created_at >= $1`
+
+// sqlSelectWait is how long the receipt of an order waits.
+const sqlSelectWait = `
+SELECT r.state, greatest(0, extract(epoch FROM r.due_at - now()))::float8
+  FROM carillon.receipts r JOIN carillon.events e ON e.id = r.event_id
+ WHERE e.resource_id = $1 ORDER BY r.created_at DESC LIMIT 1`

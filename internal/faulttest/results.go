@@ -89,6 +89,23 @@ func printResults(out io.Writer, results []*result) error {
 	return table.Flush()
 }
 
+// withMissing adds the rows that never ran, and takes out those that are gone.
+func withMissing(kept []*result) []*result {
+	all := rows()
+	kept = slices.DeleteFunc(kept, func(r *result) bool {
+		return !slices.ContainsFunc(all, func(one *row) bool { return one.id == r.Row })
+	})
+	for _, r := range all {
+		if slices.ContainsFunc(kept, func(one *result) bool { return one.Row == r.id }) {
+			continue
+		}
+		missing := newResult(r, true)
+		missing.Verdict, missing.Why = notRun, "nobody has recorded a run of it yet"
+		kept = append(kept, missing)
+	}
+	return kept
+}
+
 // record puts the results in the file, in place of older ones of the same rows.
 func record(results []*result) error {
 	var kept []*result
@@ -99,10 +116,19 @@ func record(results []*result) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read %s: %w", recordPath, err)
 	}
+	older := slices.Clone(kept)
 	kept = slices.DeleteFunc(kept, func(old *result) bool {
 		return slices.ContainsFunc(results, func(r *result) bool { return r.Row == old.Row })
 	})
-	kept = append(kept, results...)
+	for _, r := range results {
+		// A short run says less than a full one, unless it failed.
+		i := slices.IndexFunc(older, func(old *result) bool { return old.Row == r.Row })
+		if i >= 0 && older[i].Form == "full" && older[i].Verdict == passed && r.Form == "short" && r.Verdict != failed {
+			r = older[i]
+		}
+		kept = append(kept, r)
+	}
+	kept = withMissing(kept)
 	slices.SortFunc(kept, func(a, b *result) int { return cmp.Compare(a.Row, b.Row) })
 	raw, err = json.MarshalIndent(kept, "", "  ")
 	if err != nil {

@@ -38,7 +38,9 @@ func silence(ctx context.Context, a *arena) error {
 	if err != nil {
 		return err
 	}
+	limits := map[string]float64{sink.Connect: 31, sink.Hello: 31, sink.Mail: 61, sink.Rcpt: 61, sink.Data: 61, sink.Body: 21, sink.End: 21, sink.Reset: 61}
 	for i, stage := range stages {
+		begun := time.Now()
 		rules := []sink.Rule{{Stage: stage, Times: 2, Never: true}}
 		if stage == sink.Reset {
 			rules = append(rules, sink.Rule{Stage: sink.Data, Times: 2, Code: 451, Text: "4.3.0 later"})
@@ -53,7 +55,18 @@ func silence(ctx context.Context, a *arena) error {
 		if err := a.settle(ctx, patience); err != nil {
 			return err
 		}
-		a.fact("%s %.0f s", stage, a.outcome.settle.Seconds())
+		var slowest float64
+		var classes string
+		if err := a.pool.QueryRow(ctx, sqlFailures, begun).Scan(&slowest, &classes); err != nil {
+			return err
+		}
+		a.require(slowest <= limits[stage], "silence at %s held a sender for %.1f s", stage, slowest)
+		want := "transient"
+		if stage == sink.End || stage == sink.Body {
+			want = "unknown"
+		}
+		a.require(classes == want || stage == sink.Reset, "silence at %s is %q", stage, classes)
+		a.fact("%s: sender free after %.0f s, settled in %.0f s, %s", stage, slowest, a.outcome.settle.Seconds(), classes)
 		a.require(a.outcome.settle <= 75*time.Second, "silence at %s held mails for %s", stage, a.outcome.settle)
 	}
 	a.require(!worker.ended(), "the worker ended: %v", worker.err)
@@ -129,7 +142,6 @@ func refusals(ctx context.Context, a *arena) error {
 // badTLS offers what no client may trust. Not a byte of mail may go out in clear, and none may be lost.
 func badTLS(ctx context.Context, a *arena) error {
 	bad := []string{"expired", "misnamed", "selfsigned", "old", ""}
-	var victims []*process
 	var servers []*receiver
 	for i, how := range bad {
 		var args []string
@@ -145,26 +157,33 @@ func badTLS(ctx context.Context, a *arena) error {
 		if err := a.emit(ctx, emitting{action: actCreate, prefix: prefix, n: 5}); err != nil {
 			return err
 		}
-		w, err := a.worker(ctx, workerOpts{name: "v" + prefix, smtp: "shop:secret@" + server.addr, query: "?tls=starttls"})
+		w, err := a.worker(ctx, workerOpts{name: "v" + prefix, smtp: fmt.Sprintf("shop%d:secret@%s", i, server.addr), query: "?tls=starttls"})
 		if err != nil {
 			return err
 		}
-		victims = append(victims, w)
-		if err := pause(ctx, 3*time.Second); err != nil {
+		// An account of its own for each server: it is what the breaker is for.
+		if err := w.await(ctx, "breaker opened", 10*time.Second); err != nil {
+			return err
+		}
+		if err := pause(ctx, 2*time.Second); err != nil {
 			return err
 		}
 		w.kill()
 	}
+	var classes string
+	var slowest float64
+	if err := a.pool.QueryRow(ctx, sqlFailures, time.Time{}).Scan(&slowest, &classes); err != nil {
+		return err
+	}
+	a.require(classes == "configuration", "the classes are %q", classes)
 	for i, server := range servers {
 		c, err := server.counts("")
 		if err != nil {
 			return err
 		}
 		a.require(c.Connections > 0, "TLS %q: nobody came", bad[i])
+		a.require(c.Connections <= 5, "TLS %q: %d came before the breaker opened", bad[i], c.Connections)
 		a.require(c.Logins == 0 && c.Begun == 0 && c.Accepted == 0, "TLS %q: %+v", bad[i], c)
-	}
-	for _, v := range victims {
-		a.require(v.killedItself() || v.ended(), "%s still runs", v.name)
 	}
 	var ends []string
 	rows, err := a.pool.Query(ctx, sqlSelectFailed)

@@ -24,11 +24,17 @@ const (
 	actNote   = dispatch.Action("note")   // a notification to the buyer
 	actUrge   = dispatch.Action("urge")   // a critical email to the buyer
 	actAll    = dispatch.Action("all")    // a bulk email to everybody
+	actHook   = dispatch.Action("hook")   // a webhook to every endpoint
 )
 
 // resource is what an emitter knows: names and priorities. How a message reads is the worker's matter.
 func resource() dispatch.Resource[order] {
 	event := func(name string, on dispatch.Action, priority dispatch.Priority, transport, audience string) dispatch.Event[order] {
+		if transport == transports.Webhook {
+			return dispatch.Event[order]{
+				Name: name, On: []dispatch.Action{on}, Channels: []dispatch.Channel{{Transport: transport, Audience: audience}},
+			}
+		}
 		return dispatch.Event[order]{
 			Name: name, On: []dispatch.Action{on}, Priority: priority,
 			Channels: []dispatch.Channel{{Transport: transport, Audience: audience}},
@@ -38,14 +44,15 @@ func resource() dispatch.Resource[order] {
 	buyer := dispatch.Person(func(o order) string { return o.UserID })
 	return dispatch.Resource[order]{
 		Name: "orders", KeyFunc: func(o order) string { return o.ID },
-		Actions: []dispatch.Action{actCreate, actNote, actUrge, actAll},
+		Actions: []dispatch.Action{actCreate, actNote, actUrge, actAll, actHook},
 		// Who everybody is, the worker finds out.
-		Audiences: map[string]dispatch.Audience{"buyer": buyer, "everybody": buyer},
+		Audiences: map[string]dispatch.Audience{"buyer": buyer, "everybody": buyer, "hooks": dispatch.Endpoints()},
 		Events: []dispatch.Event[order]{
 			event("created", actCreate, dispatch.Default, transports.Email, "buyer"),
 			event("noted", actNote, dispatch.Default, transports.InApp, "buyer"),
 			event("urged", actUrge, dispatch.Critical, transports.Email, "buyer"),
 			event("announced", actAll, dispatch.Bulk, transports.Email, "everybody"),
+			event("hooked", actHook, dispatch.Default, transports.Webhook, "hooks"),
 		},
 	}
 }
@@ -70,6 +77,8 @@ type workerOpts struct {
 	retry time.Duration
 	// program defaults to the arena's carillon.
 	program string
+	// wrap is put before the command, and gives its process to it.
+	wrap []string
 	// email and worker are more keys of these sections.
 	email, worker []string
 	env           []string
@@ -90,7 +99,12 @@ func (a *arena) configure(o workerOpts) (string, error) {
 audiences:
   buyer: { field: user_id }
   everybody: { sql: "select id from app.people where $1::jsonb is not null" }
+  hooks: { endpoints: true }
 transports:
+  webhook:
+    allow_http: true
+    allow: ["127.0.0.0/8"]
+    timeout: 10s
   email:
     smtp: "smtp://%s%s"
     from: "Shop <shop@example.com>"
@@ -119,6 +133,11 @@ transports:
     content: { subject: "%s", title: "%s", message: Thank you. }
 `, e.name, e.priority, e.transport, e.audience, subjectTemplate, subjectTemplate)
 	}
+	b.WriteString(`  orders.hooked:
+    sample: { id: o1, user_id: u1 }
+    channels:
+      - { transport: webhook, audience: hooks }
+`)
 	path := filepath.Join(a.dir, fmt.Sprintf("%s-%d.yaml", o.name, len(a.workers)+1))
 	return path, os.WriteFile(path, []byte(b.String()), 0o600)
 }

@@ -44,8 +44,11 @@ type Proxy struct {
 }
 
 // New listens on a free port of the loopback interface, until [Proxy.Close].
-func New(target string) (*Proxy, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+func New(target string) (*Proxy, error) { return NewAt("127.0.0.1:0", target) }
+
+// NewAt is [New] at an address of one's choice.
+func NewAt(addr, target string) (*Proxy, error) {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

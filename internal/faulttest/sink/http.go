@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,9 +77,19 @@ func (s *HTTP) take(r *http.Request, raw []byte, from string, unanswered bool) e
 		}
 	}
 	hash := sha256.Sum256(raw)
+	about := strings.TrimPrefix(r.URL.Path, "/")
+	var body struct {
+		Data struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(raw, &body) == nil && body.Data.ID != "" {
+		about = "Order " + body.Data.ID + "."
+	}
+	stamp, _ := strconv.ParseInt(r.Header.Get("Webhook-Timestamp"), 10, 64)
 	err := s.log.Append(Entry{
-		At: time.Now(), Key: key, About: strings.TrimPrefix(r.URL.Path, "/"), To: r.URL.Path,
-		Hash: hex.EncodeToString(hash[:8]), From: from, Unanswered: unanswered,
+		At: time.Now(), Key: key, About: about, To: "http://" + r.Host + r.URL.Path,
+		Hash: hex.EncodeToString(hash[:8]), From: from, Unanswered: unanswered, Stamp: stamp,
 	})
 	if err == nil {
 		s.add(from, func(c *Counts) { c.Accepted++ })
@@ -97,6 +109,9 @@ func (s *HTTP) act(w http.ResponseWriter, r Rule) {
 	}
 	if r.Text != "" {
 		w.Header().Set("Retry-After", r.Text)
+	}
+	if r.Location != "" {
+		w.Header().Set("Location", r.Location)
 	}
 	w.WriteHeader(cmp.Or(r.Code, http.StatusNoContent))
 }

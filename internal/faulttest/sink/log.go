@@ -25,6 +25,8 @@ type Entry struct {
 	Hash string `json:"hash"`
 	// From is the worker that sent it, by the name that it gave.
 	From string `json:"from"`
+	// Stamp is the time that the sender signed with, in seconds; 0 if it signed none.
+	Stamp int64 `json:"stamp,omitempty"`
 	// Unanswered tells that the script kept the answer from the sender.
 	Unanswered bool `json:"unanswered,omitempty"`
 }

@@ -36,6 +36,8 @@ type Rule struct {
 	Code int `json:"code,omitempty"`
 	// Text is the rest of the answer, with its enhanced code. For HTTP it is a Retry-After.
 	Text string `json:"text,omitempty"`
+	// Location is where an HTTP answer points to.
+	Location string `json:"location,omitempty"`
 	// Cut closes the connection instead of an answer. At [End] the message is not taken, unless Keep is set.
 	Cut bool `json:"cut,omitempty"`
 	// CutAfter closes the connection right after the answer.
