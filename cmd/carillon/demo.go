@@ -19,15 +19,17 @@ import (
 const demoDeadline = 45 * time.Second
 
 const demoLong = `demo plays a day at a dispatch office for superheroes (examples/herodispatch): somebody reports an
-incident, heroes are sent out, everybody concerned is told by mail and in the app. Nothing leaves the machine: mail goes
-to an SMTP server inside this command, which refuses one message at first.
+incident, heroes are sent out, everybody concerned is told by mail, in the app, in Slack and Discord, by text message,
+webhook and web push. Nothing leaves the machine: mail goes to an SMTP server inside this command, which refuses one
+message at first, and all else to servers beside it that speak the protocols of the real ones, refuse what those refuse,
+verify signatures and decrypt.
 
 Without a database it raises a private Postgres that goes when the command ends. A database that --database-url or
 DATABASE_URL names is migrated, gets the example's own schema herodispatch, and keeps what this run adds under a tenant
 of its own. No other worker should run on it meanwhile: workers share what is due, and that one would take some of ours.
 
-At the end the demo checks what it has seen: every receipt ended, the mails that the server got are exactly those
-that receipts call sent, the inboxes hold what receipts say, one person opted out and was skipped, one mail was delayed
+At the end the demo checks what it has seen: every receipt ended, the mails, messages, texts, webhooks and notifications
+that the servers got are exactly those that receipts call sent, the inboxes hold what receipts say, one person opted out and was skipped, one mail was delayed
 and not early, one was refused for the moment and sent by the second try. It exits with 1 if any of that is not so.
 
 With --json standard output has one object per receipt. Without --once there follows one with the database_url.`
@@ -169,6 +171,7 @@ func (d *demo) show(ctx context.Context, s *demoStage, p *demoPrinter, seen *dem
 	if m, ok := seen.letter(); ok {
 		p.letter(m)
 	}
+	p.messages(seen.Arrived)
 	p.checks(results)
 	return nil
 }

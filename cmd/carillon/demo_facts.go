@@ -35,8 +35,8 @@ type demoReceipt struct {
 	FinishedAt *time.Time      `json:"finished_at,omitempty"`
 }
 
-// demoFacts is everything that a run has left, gathered from three sides that do not know of each other: the receipts,
-// the mail server, and the inboxes.
+// demoFacts is everything that a run has left, gathered from sides that do not know of each other: the receipts, the mail
+// server, the inboxes, and the other receivers.
 type demoFacts struct {
 	// Told are the names of the events that the story's actions cause, Events those of the occurrences that are stored.
 	Told, Events []string
@@ -48,11 +48,15 @@ type demoFacts struct {
 	Notifications []uuid.UUID
 	// Letters are those mails, as the server got them.
 	Letters []smtpsink.Message
+	// Arrived is what the receivers of the other transports got.
+	Arrived []demoMessage
+	// Devices are the browsers of people.
+	Devices map[string][]string
 }
 
 // gather asks the other sides about what the receipts promise.
 func (s *demoStage) gather(ctx context.Context, t *demoTale, found []receipts.Receipt) (*demoFacts, error) {
-	f := &demoFacts{Told: t.events}
+	f := &demoFacts{Told: t.events, Devices: s.receivers.devices}
 	names := map[uuid.UUID]string{}
 	people := map[string]bool{}
 	for _, r := range found {
@@ -78,6 +82,10 @@ func (s *demoStage) gather(ctx context.Context, t *demoTale, found []receipts.Re
 				f.Mails, f.Letters = append(f.Mails, m.MessageID), append(f.Letters, m)
 			}
 		}
+	}
+	var err error
+	if f.Arrived, err = s.arrived(ctx, found); err != nil {
+		return nil, err
 	}
 	for person := range people {
 		rows, err := inbox.List(ctx, s.pool, s.city, person, demoPage)

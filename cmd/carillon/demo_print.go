@@ -32,7 +32,7 @@ func (p *demoPrinter) narrate(at, line string) {
 
 // passing shows one receipt going by.
 func (p *demoPrinter) passing(r demoReceipt) {
-	state := painted{fmt.Sprintf("%-19s", stateOf(r)), paintState(r.State).colour}
+	state := painted{fmt.Sprintf("%-21s", stateOf(r)), paintState(r.State).colour}
 	how := ""
 	switch {
 	case r.FinishedAt != nil && r.Attempts > 1:
@@ -40,7 +40,7 @@ func (p *demoPrinter) passing(r demoReceipt) {
 	case r.State == receipts.Waiting && r.Reason == receipts.Retry:
 		how = fmt.Sprintf(", try %d was refused", r.Attempts)
 	}
-	fmt.Fprintf(p.out, "           %s %-7s %-12s %s%s\n",
+	fmt.Fprintf(p.out, "           %s %-8s %-12s %s%s\n",
 		p.paint.show(state), r.Transport, cli.Escape(cmp.Or(r.Recipient, "(not yet known)")), r.Event, how)
 }
 
@@ -71,6 +71,19 @@ func (p *demoPrinter) letter(m smtpsink.Message) {
 	fmt.Fprintln(p.out)
 	for _, line := range cli.Lines(strings.TrimSpace(m.Text)) {
 		fmt.Fprintln(p.out, strings.TrimRight("  "+line, " "))
+	}
+}
+
+// messages shows what the other receivers got, one after the other.
+func (p *demoPrinter) messages(all []demoMessage) {
+	p.heading("And what others received, from servers that speak their protocols:")
+	for _, m := range all {
+		fmt.Fprintf(p.out, "  %s to %s:\n", m.Transport, cli.Escape(m.To))
+		for _, text := range m.Lines {
+			for _, line := range cli.Lines(strings.TrimSpace(text)) {
+				fmt.Fprintln(p.out, strings.TrimRight("    "+line, " "))
+			}
+		}
 	}
 }
 

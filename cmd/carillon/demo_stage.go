@@ -26,13 +26,15 @@ import (
 )
 
 const (
-	// demoWorkerConns is enough for the six lanes of two transports, the listener and the upkeep.
-	demoWorkerConns = 12
+	// demoWorkerConns is enough for the three lanes of each of seven transports, the listener and the upkeep.
+	demoWorkerConns = 30
 	demoStoryConns  = 4
 	// demoRetry is the longest pause before a second try; the shortest is half of it. In earnest it is longer.
 	demoRetry = 3 * time.Second
 	// demoGreylisted is the person whose mail server refuses the first try.
 	demoGreylisted = "mara"
+	// demoReporter is the person who reports the incident, and has a browser on two devices.
+	demoReporter = "noor"
 	// demoClosing bounds the taking down.
 	demoClosing = 20 * time.Second
 )
@@ -47,11 +49,12 @@ type demoStage struct {
 	// was killed, and whose receipts our worker delivers as well.
 	domain string
 
-	pool   *pgxpool.Pool
-	sink   *smtpsink.Server
-	office *herodispatch.App
-	store  *receipts.Store
-	worker *worker.Worker
+	pool      *pgxpool.Pool
+	sink      *smtpsink.Server
+	receivers *demoReceivers
+	office    *herodispatch.App
+	store     *receipts.Store
+	worker    *worker.Worker
 
 	closers []func(context.Context) error
 }
@@ -65,6 +68,7 @@ func (d *demo) raise(ctx context.Context) (*demoStage, error) {
 		func() error { return d.openDatabase(ctx, s, run) },
 		func() error { return s.prepare(ctx, logger) },
 		s.startSink,
+		s.startReceivers,
 		func() error { return s.hire(ctx, logger) },
 	} {
 		if err := step(); err != nil {
@@ -198,12 +202,16 @@ func (s *demoStage) makeWorker(ctx context.Context, d *dispatch.Dispatcher, logg
 		return err
 	}
 	s.onClose(mail.Close)
+	carriers, err := s.carriers(ctx)
+	if err != nil {
+		return err
+	}
 	pool, err := s.openPool(ctx, demoWorkerConns)
 	if err != nil {
 		return err
 	}
 	s.worker, err = worker.New(pool, d, &worker.Config{
-		Transports: []transports.Transport{mail, inapp.New()}, Senders: 4, Logger: logger,
+		Transports: append(carriers, mail, inapp.New()), Senders: 4, Logger: logger,
 		Retry: flow.RetryPolicy{Base: demoRetry},
 	})
 	return err

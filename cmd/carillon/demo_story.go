@@ -67,7 +67,7 @@ func (s *demoStage) tell(ctx context.Context, audience demoAudience) (*demoTale,
 // cast fills the city: a reporter, three dispatchers of whom one is off duty, and two heroes.
 func (s *demoStage) cast(ctx context.Context) error {
 	for _, p := range []herodispatch.Person{
-		{ID: "noor", Name: "Noor Haddad", Role: herodispatch.Citizen},
+		{ID: demoReporter, Name: "Noor Haddad", Role: herodispatch.Citizen},
 		{ID: "ines", Name: "Ines Duarte", Role: herodispatch.Dispatcher, OnDuty: true},
 		{ID: "pavel", Name: "Pavel Horák", Role: herodispatch.Dispatcher, OnDuty: true},
 		{ID: "olga", Name: "Olga Lind", Role: herodispatch.Dispatcher},
@@ -77,11 +77,18 @@ func (s *demoStage) cast(ctx context.Context) error {
 			return err
 		}
 	}
+	phones := map[string]string{"mara": "+4915112345678", "teo": "+4915112345679"}
 	for id, details := range map[string]herodispatch.HeroDetails{
 		"mara": {Name: "Mara Lindqvist", Alias: "Northwind", Powers: []string{"wind"}, Location: "Lighthouse"},
 		"teo":  {Name: "Teo Okafor", Alias: "Lodestone", Powers: []string{"magnetism", "patience"}},
 	} {
 		if _, err := s.office.RegisterHero(ctx, id, s.address(id), details); err != nil {
+			return err
+		}
+		err := s.office.AddPerson(ctx, herodispatch.Person{
+			ID: id, Name: details.Name, Email: s.address(id), Phone: phones[id], Role: herodispatch.HeroRole,
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/carillon-notify/carillon/examples/herodispatch"
 	"github.com/carillon-notify/carillon/internal/dbtest"
 	"github.com/carillon-notify/carillon/receipts"
 )
@@ -49,8 +50,13 @@ func TestDemoOnceJSON(t *testing.T) {
 		require.Equal(t, "sent(accepted) 2", states["assignments.assigned email.hero mara"], "refused once, then taken")
 		require.Equal(t, "sent(accepted) 1", states["heroes.duty_changed in_app.hero teo"])
 		require.Equal(t, "sent(accepted) 1", states["incidents.reopened in_app.reporter noor"])
+		require.Equal(t, "sent(accepted) 1", states["incidents.reported slack.room #dispatch"])
+		require.Equal(t, "sent(accepted) 1", states["incidents.resolved slack.room #dispatch"])
+		require.Equal(t, "sent(accepted) 1", states["incidents.closed discord.fans "+herodispatch.FanChannel])
+		require.Equal(t, "sent(accepted) 1", states["assignments.assigned sms.hero teo"])
+		require.Equal(t, "sent(accepted) 1", states["incidents.in_progress web_push.reporter noor"], "two devices are one receipt")
 		// Two changes of duty tell the same three people, so that their lines have the same key.
-		require.Len(t, states, 24)
+		require.Len(t, states, 32)
 		for key := range states {
 			require.NotContains(t, key, "olga", "she is off duty")
 		}
@@ -183,7 +189,7 @@ func requireTheDay(t *testing.T, text string) {
 		`  09:14  ines sends out mara`,
 		` +waiting\(retry\) +email +mara +assignments.assigned, try 1 was refused\n`,
 		`  09:16  .*: refused, and no event of it\n`,
-		`  09:31  help is there\n +sent\(accepted\) +in_app +noor +incidents.in_progress\n`,
+		`  09:31  help is there\n(?: +sent\(accepted\) +(?:in_app|web_push) +noor +incidents.in_progress\n){2}`,
 		`  11:45  the incident is resolved`,
 		` +waiting\(delayed\) +email +.* +incidents.resolved\n`,
 		`  17:40  .* reopened`,
@@ -191,6 +197,13 @@ func requireTheDay(t *testing.T, text string) {
 		`to pavel: skipped\(opted_out\), because the person switched off category "News of incidents"\n`,
 		`  To: "Mara Lindqvist" <mara@demo-\w+.example>\n  Subject: Northwind, you are needed at Old Bridge\n  Date: `,
 		`\n\n  Mara Lindqvist, it is a case of bridge collapse, priority critical`,
+		`  slack to #dispatch:\n    bridge collapse at Old Bridge\n    Priority critical, reported by noor: The middle arch is in the river & the tram <number 9>`,
+		`  slack to #dispatch, in a thread:\n    All is well\n`,
+		`  discord to channel 220000000000000001:\n    Another day saved\n`,
+		`  sms to \+4915112345678:\n    Northwind, you are needed at Old Bridge`,
+		`  webhook to the city hall, signature verified:\n    {"type":"incidents.reported",`,
+		`  web_push to the browser on a (?:laptop|phone), decrypted there:\n    Help is there\n    It has come to Old Bridge and is at work.\n`,
+		`  ok  each browser of a person showed what receipts call sent`,
 		`  ok  exactly one receipt needed a second try`,
 		`stays up until Ctrl-C`,
 	} {
@@ -227,8 +240,8 @@ func requireCommands(t *testing.T, text, export string) {
 func TestDemoColoursAreForTerminals(t *testing.T) {
 	t.Parallel()
 	for colours, want := range map[bool]string{
-		false: "           sent(accepted)      email   noor         a.b\n",
-		true:  "           \x1b[32msent(accepted)     \x1b[0m email   noor         a.b\n",
+		false: "           sent(accepted)        email    noor         a.b\n",
+		true:  "           \x1b[32msent(accepted)       \x1b[0m email    noor         a.b\n",
 	} {
 		var out bytes.Buffer
 		p := &demoPrinter{out: &out, paint: &app{colours: colours}}

@@ -29,6 +29,11 @@ var demoChecks = []demoCheck{
 	{"every receipt was sent, or skipped as opted out", checkOutcomes},
 	{"the mails that arrived are those that receipts call sent", checkMails},
 	{"the inboxes hold what receipts call sent", checkInboxes},
+	{"the messages in Slack are those that receipts call sent", checkArrived(transports.Slack)},
+	{"the messages in Discord are those that receipts call sent", checkArrived(transports.Discord)},
+	{"the text messages are those that receipts call sent", checkArrived(transports.SMS)},
+	{"the webhooks, each with a valid signature, are those that receipts call sent", checkArrived(transports.Webhook)},
+	{"each browser of a person showed what receipts call sent", checkBrowsers},
 	{"exactly one receipt was skipped as opted out", checkOptedOut},
 	{"a delayed mail was sent, and not early", checkDelayed},
 	{"exactly one receipt needed a second try, and was sent by it", checkRetried},
@@ -96,6 +101,62 @@ func checkInboxes(f *demoFacts) string {
 		return "they are empty"
 	}
 	return difference("notification", sent, idTexts(f.Notifications))
+}
+
+// checkArrived compares what receipts call sent with what a transport's receiver got.
+func checkArrived(transport string) func(*demoFacts) string {
+	return func(f *demoFacts) string {
+		var sent []string
+		for _, r := range f.sent(transport) {
+			sent = append(sent, r.ID.String())
+		}
+		return f.compareArrived(transport, sent)
+	}
+}
+
+// checkBrowsers wants each message once on each device of its person, although that is one receipt.
+func checkBrowsers(f *demoFacts) string {
+	var sent []string
+	for _, r := range f.sent(transports.WebPush) {
+		for _, device := range f.Devices[r.Recipient] {
+			sent = append(sent, r.ID.String()+" on "+device)
+		}
+	}
+	return f.compareArrived(transports.WebPush, sent)
+}
+
+// sent are the receipts of a transport that are called so.
+func (f *demoFacts) sent(transport string) []demoReceipt {
+	var sent []demoReceipt
+	for _, r := range f.Receipts {
+		if r.Transport == transport && r.State == receipts.Sent {
+			sent = append(sent, r)
+		}
+	}
+	return sent
+}
+
+func (f *demoFacts) compareArrived(transport string, sent []string) string {
+	if len(sent) == 0 {
+		return "none was sent"
+	}
+	var got []string
+	for _, m := range f.Arrived {
+		if m.Transport != transport {
+			continue
+		}
+		name := m.Receipt
+		for _, r := range f.Receipts {
+			if m.is(r.ID.String()) {
+				name = r.ID.String()
+			}
+		}
+		if m.Device != "" {
+			name += " on " + m.Device
+		}
+		got = append(got, name)
+	}
+	return difference("message", sent, got)
 }
 
 func checkOptedOut(f *demoFacts) string {

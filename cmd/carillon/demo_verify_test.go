@@ -32,6 +32,20 @@ func goodFacts() *demoFacts {
 		f.Receipts = append(f.Receipts, r)
 	}
 	f.Receipts[0].Attempts = 2
+	f.Devices = map[string][]string{"noor": {"laptop", "phone"}}
+	for _, transport := range []string{transports.Slack, transports.Discord, transports.SMS, transports.Webhook, transports.WebPush} {
+		r := demoReceipt{
+			Transport: transport, Recipient: "noor", State: receipts.Sent, Reason: receipts.Accepted, ID: uuid.New(), FinishedAt: &later,
+		}
+		f.Receipts = append(f.Receipts, r)
+		m := demoMessage{Transport: transport, Receipt: digits(r.ID.String())[2:]} // as Discord's nonce has it
+		if transport == transports.WebPush {
+			m.Device = "laptop"
+			f.Arrived = append(f.Arrived, m)
+			m.Device = "phone"
+		}
+		f.Arrived = append(f.Arrived, m)
+	}
 	f.Notifications = []uuid.UUID{f.Receipts[3].ID}
 	return f
 }
@@ -52,6 +66,11 @@ func TestDemoChecksGoRed(t *testing.T) {
 		outcomes
 		mails
 		inboxes
+		inSlack
+		inDiscord
+		texts
+		webhooks
+		browsers
 		optedOut
 		delayed
 		retried
@@ -86,7 +105,7 @@ func TestDemoChecksGoRed(t *testing.T) {
 		{"empty inboxes", func(f *demoFacts) { f.Notifications = nil }, []int{inboxes}, "they are empty"},
 		{"no notification and no promise of one", func(f *demoFacts) {
 			f.Notifications = nil
-			f.Receipts = f.Receipts[:3]
+			f.Receipts = slices.Delete(f.Receipts, 3, 4)
 		}, []int{inboxes}, "they are empty"},
 		{"a notification of nobody", func(f *demoFacts) {
 			f.Notifications = append(f.Notifications, uuid.Nil)
@@ -107,7 +126,29 @@ func TestDemoChecksGoRed(t *testing.T) {
 		{"the second try was of no use", func(f *demoFacts) {
 			f.Receipts[0].State, f.Receipts[0].Reason, f.Mails = receipts.Failed, receipts.Rejected, f.Mails[:1]
 		}, []int{outcomes, retried}, "is failed(rejected) after 2 tries"},
-		{"nothing at all", func(f *demoFacts) { *f = demoFacts{} }, []int{events, ended, outcomes, mails, inboxes, optedOut, delayed, retried}, "there is none"},
+		{"nothing at all", func(f *demoFacts) { *f = demoFacts{} }, []int{
+			events, ended, outcomes, mails, inboxes, inSlack, inDiscord, texts, webhooks, browsers, optedOut, delayed, retried,
+		}, "there is none"},
+		{"a message in Slack is missing", func(f *demoFacts) { f.Arrived = f.Arrived[1:] }, []int{inSlack}, "is missing"},
+		{"a message in Slack came twice", func(f *demoFacts) {
+			f.Arrived = append(f.Arrived, f.Arrived[0])
+		}, []int{inSlack}, "is one too many"},
+		{"no receipt of Slack was sent", func(f *demoFacts) {
+			f.Receipts, f.Arrived = slices.Delete(f.Receipts, 4, 5), f.Arrived[1:]
+		}, []int{inSlack}, "none was sent"},
+		{"a message in Discord is of nobody", func(f *demoFacts) {
+			f.Arrived = append(f.Arrived, demoMessage{Transport: transports.Discord, Receipt: "beef"})
+		}, []int{inDiscord}, `message "beef" is one too many`},
+		{"a message in Discord names no receipt", func(f *demoFacts) { f.Arrived[1].Receipt = "" }, []int{inDiscord}, `message "" is one too many`},
+		{"a text is missing", func(f *demoFacts) { f.Arrived = slices.Delete(f.Arrived, 2, 3) }, []int{texts}, "is missing"},
+		{"a text came as a webhook", func(f *demoFacts) {
+			f.Arrived[2].Transport = transports.Webhook
+		}, []int{texts, webhooks}, "is missing"},
+		{"a webhook came twice", func(f *demoFacts) { f.Arrived = append(f.Arrived, f.Arrived[3]) }, []int{webhooks}, "is one too many"},
+		{"a browser showed nothing", func(f *demoFacts) { f.Arrived = f.Arrived[:5] }, []int{browsers}, " on phone\" is missing"},
+		{"a browser showed it twice", func(f *demoFacts) {
+			f.Arrived[5].Device = "laptop"
+		}, []int{browsers}, " on laptop\" is one too many"},
 	} {
 		f := goodFacts()
 		c.sabotage(f)

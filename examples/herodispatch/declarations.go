@@ -25,6 +25,15 @@ const CoolingOff = 1500 * time.Millisecond
 // PublicURL is where the office would be on the web.
 const PublicURL = "https://herodispatch.example"
 
+// Where the office writes to many at once: the dispatchers' channel in Slack, and the one of the heroes' fans in Discord.
+const (
+	Room       = "#dispatch"
+	FanChannel = "220000000000000001"
+)
+
+// inRoom gathers what is written about one incident in a thread.
+var inRoom = transports.SlackOptions{Thread: true}
+
 // dispatchers are those on duty, found by a query each time somebody is to be told.
 var dispatchers = dispatch.SQL(sqlFindDispatchers)
 
@@ -37,6 +46,9 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 		"reporter":    dispatch.Person(func(i IncidentEvent) string { return i.Reporter }),
 		"released":    dispatch.People(func(i IncidentEvent) []string { return i.Released }),
 		"dispatchers": dispatchers,
+		"room":        dispatch.Fixed(transports.Slack, Room),
+		"fans":        dispatch.Fixed(transports.Discord, FanChannel),
+		"city_hall":   dispatch.Endpoints(),
 	},
 	Events: []dispatch.Event[IncidentEvent]{
 		{
@@ -52,6 +64,12 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 <blockquote>{{ description }}</blockquote>
 <p>{{ if eq priority "critical" }}Stay clear of it, help is being called right now.{{ else }}We will see to it.{{ end }}
 <a href="{{ public_url }}/incidents/{{ id }}">See how it goes</a>.</p>`,
+				}},
+				{Transport: transports.Slack, Audience: "room", Options: inRoom, Content: dispatch.Content{
+					Message: "Priority {{ priority }}, reported by {{ reporter }}: {{ description | truncate 200 }}",
+				}},
+				{Transport: transports.Webhook, Audience: "city_hall", Content: dispatch.Content{
+					Message: "{{ type }} at {{ location }}, priority {{ priority }}",
 				}},
 			},
 			Content: dispatch.Content{
@@ -74,10 +92,14 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 		{
 			Name: "in_progress", On: []dispatch.Action{MarkInProgress},
 			Category: News,
-			Channels: []dispatch.Channel{{Transport: transports.InApp, Audience: "reporter"}},
+			Channels: []dispatch.Channel{
+				{Transport: transports.InApp, Audience: "reporter"},
+				{Transport: transports.WebPush, Audience: "reporter", Options: transports.WebPushOptions{TTL: time.Hour, Urgency: "high"}},
+			},
 			Content: dispatch.Content{
-				Title:   "Help is there",
-				Message: "It has come to {{ location }} and is at work.",
+				Title:     "Help is there",
+				Message:   "It has come to {{ location }} and is at work.",
+				ActionURL: "{{ public_url }}/incidents/{{ id }}",
 			},
 		},
 		{
@@ -86,6 +108,9 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 			Channels: []dispatch.Channel{
 				{Transport: transports.InApp, Audience: "reporter"},
 				{Transport: transports.Email, Audience: "reporter", Delay: CoolingOff, Policy: dispatch.SkipIfRead},
+				{Transport: transports.Slack, Audience: "room", Options: inRoom, Content: dispatch.Content{
+					Message: "The {{ type }} at {{ location }} is dealt with.",
+				}},
 			},
 			Content: dispatch.Content{
 				Subject: "All is well at {{ location }}",
@@ -105,6 +130,13 @@ var Incidents = dispatch.Resource[IncidentEvent]{
 				{Transport: transports.InApp, Audience: "reporter", Content: dispatch.Content{
 					Title:   "Your report is closed",
 					Message: "The {{ type }} at {{ location }} is behind us. Call again if it is not.",
+				}},
+				{Transport: transports.Discord, Audience: "fans", Content: dispatch.Content{
+					Title:   "Another day saved",
+					Message: "The {{ type }} at {{ location }} is behind us, thanks to your heroes.",
+				}},
+				{Transport: transports.Webhook, Audience: "city_hall", Content: dispatch.Content{
+					Message: "{{ type }} at {{ location }} is closed",
 				}},
 			},
 			Content: dispatch.Content{
@@ -190,6 +222,9 @@ var Assignments = dispatch.Resource[AssignmentEvent]{
 			Channels: []dispatch.Channel{
 				{Transport: transports.InApp, Audience: "hero"},
 				{Transport: transports.Email, Audience: "hero"},
+				{Transport: transports.SMS, Audience: "hero", Content: dispatch.Content{
+					Message: "{{ hero_alias }}, you are needed at {{ location }}: {{ incident_type }}, priority {{ incident_priority }}.",
+				}},
 			},
 			Content: dispatch.Content{
 				Subject: "{{ hero_alias }}, you are needed at {{ location }}",

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-notify/carillon/transports"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/inapp"
+	"github.com/carillon-notify/carillon/transports/transporttest"
 )
 
 // deliver runs a worker until the test ends, and returns the server that gets its mail.
@@ -27,7 +28,13 @@ func (b *bundle) deliver(t *testing.T) *smtpsink.Server {
 	mail, err := email.New(&email.Config{SMTP: transports.Secret(sink.URL()), From: "office@herodispatch.example"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, mail.Close(context.WithoutCancel(t.Context()))) })
-	w, err := worker.New(b.pool, b.dispatcher, &worker.Config{Transports: []transports.Transport{mail, inapp.New()}})
+	carriers := []transports.Transport{mail, inapp.New()}
+	for _, spec := range []transports.Spec{
+		transports.SlackSpec(), transports.DiscordSpec(), transports.SMSSpec(), transports.WebhookSpec(), transports.WebPushSpec(),
+	} {
+		carriers = append(carriers, transporttest.NewFake(spec.Name, &transporttest.FakeConfig{Spec: spec}))
+	}
+	w, err := worker.New(b.pool, b.dispatcher, &worker.Config{Transports: carriers})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -123,5 +130,7 @@ func TestWhoIsToldOfAReport(t *testing.T) {
 		}
 		return err == nil && len(list) > 0
 	}, 20*time.Second, 20*time.Millisecond)
-	require.ElementsMatch(t, []string{"in_app.dispatchers pavel", "email.dispatchers pavel", "email.reporter ines"}, told)
+	require.ElementsMatch(t, []string{
+		"in_app.dispatchers pavel", "email.dispatchers pavel", "email.reporter ines", "slack.room ", "webhook.city_hall ",
+	}, told)
 }

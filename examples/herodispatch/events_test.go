@@ -1,6 +1,8 @@
 package herodispatch_test
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -43,9 +45,13 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 	b := setup(t)
 	b.deliver(t)
 	incident := b.report(t)
-	b.told(t, "incidents.reported", "in_app.dispatchers ines, email.dispatchers ines, email.reporter noor")
+	b.told(t, "incidents.reported", "in_app.dispatchers ines, email.dispatchers ines, email.reporter noor, "+
+		"slack.room #dispatch, webhook.city_hall skipped(no_recipients)")
+	require.NoError(t, b.AddPerson(t.Context(), herodispatch.Person{
+		ID: "mara", Name: "Mara Lindqvist", Phone: "+4930123456", Email: "mara@example.com", Role: herodispatch.HeroRole,
+	}))
 	assigned := b.assign(t, incident.ID, "mara")
-	b.told(t, "assignments.assigned", "in_app.hero mara, email.hero mara")
+	b.told(t, "assignments.assigned", "in_app.hero mara, email.hero mara, sms.hero mara")
 	_, err := b.UnassignHero(t.Context(), assigned.ID)
 	require.NoError(t, err)
 	b.told(t, "assignments.unassigned", "in_app.hero mara")
@@ -56,9 +62,10 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 		event, told string
 	}{
 		{b.MarkIncidentDispatched, "incidents.dispatched", "in_app.reporter noor"},
-		{b.MarkIncidentInProgress, "incidents.in_progress", "in_app.reporter noor"},
-		{b.ResolveIncident, "incidents.resolved", "in_app.reporter noor, email.reporter noor"},
-		{b.CloseIncident, "incidents.closed", "in_app.dispatchers ines, in_app.released teo, in_app.reporter noor"},
+		{b.MarkIncidentInProgress, "incidents.in_progress", "in_app.reporter noor, web_push.reporter noor"},
+		{b.ResolveIncident, "incidents.resolved", "in_app.reporter noor, email.reporter noor, slack.room #dispatch"},
+		{b.CloseIncident, "incidents.closed", "in_app.dispatchers ines, in_app.released teo, in_app.reporter noor, " +
+			"discord.fans " + herodispatch.FanChannel + ", webhook.city_hall skipped(no_recipients)"},
 		{b.ReopenIncident, "incidents.reopened", "in_app.dispatchers ines, in_app.reporter noor"},
 	} {
 		_, err := step.act(t.Context(), incident.ID)
@@ -103,8 +110,14 @@ func (b *bundle) told(t *testing.T, event, want string) {
 			if !r.State.Terminal() {
 				return false
 			}
-			got = append(got, r.Channel+" "+r.Recipient)
-			require.Equal(t, receipts.Sent, r.State)
+			line := []string{r.Channel}
+			if who := cmp.Or(r.Recipient, r.Address); who != "" {
+				line = append(line, who)
+			}
+			if r.State != receipts.Sent {
+				line = append(line, fmt.Sprintf("%s(%s)", r.State, r.Reason))
+			}
+			got = append(got, strings.Join(line, " "))
 		}
 		return err == nil && len(got) > 0
 	}, 20*time.Second, 20*time.Millisecond)

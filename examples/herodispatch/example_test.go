@@ -58,5 +58,5 @@ refused: assign hero mara: already assigned (unassign the hero first)
 		promised = append(promised, channel)
 	}
 	require.NoError(t, rows.Err())
-	require.Equal(t, []string{"email.hero", "in_app.hero"}, promised, "those of the first, not of the second")
+	require.Equal(t, []string{"email.hero", "in_app.hero", "sms.hero"}, promised, "those of the first, not of the second")
 }

@@ -198,7 +198,7 @@ func TestEventsNameTenantActorAndThing(t *testing.T) {
 	store := receipts.New(nil)
 	list, err := store.List(t.Context(), b.pool, receipts.Filter{Event: "incidents.reported"})
 	require.NoError(t, err)
-	require.Len(t, list, 3)
+	require.Len(t, list, 5)
 	event, err := store.GetEvent(t.Context(), b.pool, list[0].EventID)
 	require.NoError(t, err)
 	require.Equal(t, "other", event.Tenant)

@@ -24,6 +24,8 @@ type Person struct {
 	ID    string
 	Name  string
 	Email string
+	// Phone is in E.164 form, such as +4930123456.
+	Phone string
 	Role  Role
 	// OnDuty is for dispatchers: only those on duty are told.
 	OnDuty bool
@@ -42,7 +44,7 @@ func (a *App) AddPerson(ctx context.Context, p Person) error {
 
 func (a *App) setPerson(ctx context.Context, tx pgx.Tx, p Person) error {
 	_, err := tx.Exec(ctx, sqlSetPerson, pgx.StrictNamedArgs{
-		"city": a.city, "id": p.ID, "name": p.Name, "email": p.Email, "role": string(p.Role), "on_duty": p.OnDuty,
+		"city": a.city, "id": p.ID, "name": p.Name, "email": p.Email, "phone": p.Phone, "role": string(p.Role), "on_duty": p.OnDuty,
 	})
 	if err != nil {
 		return fmt.Errorf("store person %s: %w", p.ID, err)

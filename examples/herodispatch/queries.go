@@ -4,7 +4,7 @@ const sqlLockInstall = `SELECT pg_advisory_xact_lock(hashtext('herodispatch.inst
 
 // Addresses and names of people, as [people.SQL] asks for them.
 const sqlFindPeople = `
-SELECT id, name, email, locale, timezone
+SELECT id, name, email, phone, locale, timezone
   FROM herodispatch.people
  WHERE city = $2 AND id = ANY($1::text[])`
 
@@ -15,10 +15,10 @@ SELECT id
  WHERE city = $2 AND role = 'dispatcher' AND on_duty AND id IS DISTINCT FROM $1::jsonb ->> 'reporter'`
 
 const sqlSetPerson = `
-INSERT INTO herodispatch.people (city, id, name, email, role, on_duty)
-VALUES (@city, @id, @name, nullif(@email, ''), @role, @on_duty)
+INSERT INTO herodispatch.people (city, id, name, email, phone, role, on_duty)
+VALUES (@city, @id, @name, nullif(@email, ''), nullif(@phone, ''), @role, @on_duty)
 ON CONFLICT (city, id) DO UPDATE
-   SET name = excluded.name, email = excluded.email, role = excluded.role, on_duty = excluded.on_duty`
+   SET name = excluded.name, email = excluded.email, phone = excluded.phone, role = excluded.role, on_duty = excluded.on_duty`
 
 const sqlRenamePerson = `UPDATE herodispatch.people SET name = @name WHERE city = @city AND id = @id`
 

@@ -8,12 +8,15 @@ CREATE TABLE IF NOT EXISTS herodispatch.people (
   id text NOT NULL CHECK (id <> ''),
   name text NOT NULL,
   email text,
+  phone text,
   locale text,
   timezone text,
   role text NOT NULL CHECK (role IN ('citizen', 'hero', 'dispatcher')),
   on_duty boolean NOT NULL DEFAULT false,
   PRIMARY KEY (city, id)
 );
+-- Offices that were there before text messages.
+ALTER TABLE herodispatch.people ADD COLUMN IF NOT EXISTS phone text;
 CREATE INDEX IF NOT EXISTS people_on_duty ON herodispatch.people (city) WHERE role = 'dispatcher' AND on_duty;
 
 CREATE TABLE IF NOT EXISTS herodispatch.heroes (
