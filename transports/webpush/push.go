@@ -1,6 +1,7 @@
 package webpush
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -113,7 +114,8 @@ func (c *captured) Do(req *http.Request) (*http.Response, error) {
 // request encrypts a bulletin for a device and signs for its push service.
 func (t *Transport) request(ctx context.Context, d subscriptions.Device, b *bulletin) (*http.Request, error) {
 	var c captured
-	_, err := push.SendNotificationWithContext(ctx, b.body, &push.Subscription{ //nolint:bodyclose // captured gives no response
+	// The library writes its padding behind the message, into the bytes that it is given.
+	_, err := push.SendNotificationWithContext(ctx, bytes.Clone(b.body), &push.Subscription{ //nolint:bodyclose // captured gives no response
 		Endpoint: d.Endpoint,
 		Keys: push.Keys{
 			P256dh: base64.RawURLEncoding.EncodeToString(d.P256dh), Auth: base64.RawURLEncoding.EncodeToString(d.Auth),
