@@ -30,6 +30,8 @@ type stage struct {
 	spec transports.Spec
 	rig  *rig.Rig
 	pool *pgxpool.Pool
+	// moved is how far the clock is ahead, in tests that move it by themselves.
+	moved time.Duration
 }
 
 func setup(t *testing.T, spec transports.Spec) *stage {
