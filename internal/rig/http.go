@@ -51,6 +51,13 @@ func (r *Rig) serve(tb testing.TB, accepted string) string {
 			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 				_ = conn.Close()
 			}
+		case Scripted:
+			reply := r.scripted()
+			for name, value := range reply.Header {
+				w.Header().Set(name, value)
+			}
+			w.WriteHeader(reply.Status)
+			_, _ = io.WriteString(w, reply.Body)
 		case Hang:
 			select {
 			case <-request.Context().Done():
@@ -66,8 +73,12 @@ func slackBot(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
 	tb.Helper()
 	base := r.serve(tb, `{"ok":true,"ts":"1774746123.000001","channel":"C0CANARY"}`)
 	var err error
-	r.Transport, err = slack.New(&slack.Config{Token: "xoxb-" + Credential, APIURL: base + "/api", Timeout: timeout})
+	r.Transport, err = slack.New(&slack.Config{
+		Token: "xoxb-" + Credential, APIURL: base + "/api", Timeout: timeout,
+		Webhooks: map[string]transports.Secret{"hook": transports.Secret(base + "/services/T000/B000/" + Credential)},
+	})
 	check(tb, err)
+	r.Ways = map[string]string{"Slack": "C0ROOM", "Slack incoming webhook": "hook"}
 	r.Address, r.Other = "C0"+strings.ToUpper(Private), "C0OTHER"
 }
 
@@ -81,6 +92,7 @@ func discordBot(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
 	})
 	check(tb, err)
 	r.Address, r.Other = Private, "123456789012345679"
+	r.Ways = map[string]string{"Discord": r.Other, "Discord webhook": Private}
 }
 
 func twilio(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
@@ -91,6 +103,7 @@ func twilio(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
 		AccountSID: "AC0123456789abcdef0123456789abcdef", AuthToken: "token-" + Credential, APIURL: base,
 	}})
 	check(tb, err)
+	r.Ways = map[string]string{"Twilio": "+4915112345678"}
 	// A number has no room for words.
 	r.Address, r.Other = "+4915112345678", "+4915112345679"
 }
@@ -106,6 +119,7 @@ func fixedURL(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
 	check(tb, err)
 	r.Address, r.Other = base+"/"+Private, base+"/other"
 	r.Secrets = []string{secretKey.Reveal()}
+	r.Ways = map[string]string{"Webhook": r.Address}
 }
 
 func check(tb testing.TB, err error) {

@@ -1,6 +1,7 @@
 package rig_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -51,6 +52,8 @@ type play struct {
 	// fixed has the channel's audience as declared, and no function to find recipients.
 	fixed bool
 	data  dispatch.Data
+	// address is where to, if it is not the usual one.
+	address string
 }
 
 // marks are the texts of a full event, of which none is part of another.
@@ -89,7 +92,7 @@ func (s *stage) told(t *testing.T, p *play) string {
 			if audience == "second" {
 				return []dispatch.Recipient{{ID: "bob", Address: s.rig.Other}}, nil
 			}
-			return []dispatch.Recipient{{ID: "ann", Address: s.rig.Address}}, nil
+			return []dispatch.Recipient{{ID: "ann", Address: cmp.Or(p.address, s.rig.Address)}}, nil
 		}
 	}
 	resource := dispatch.Resource[dispatch.Data]{
@@ -107,7 +110,9 @@ func (s *stage) told(t *testing.T, p *play) string {
 	if err != nil {
 		return "refused: " + err.Error()
 	}
-	s.rig.Set(p.answer)
+	if p.answer != rig.Scripted {
+		s.rig.Set(p.answer)
+	}
 	before := len(s.got(t, s.pool))
 	tx, err := s.pool.Begin(t.Context())
 	require.NoError(t, err)
@@ -139,6 +144,12 @@ func (s *stage) told(t *testing.T, p *play) string {
 	return story.String()
 }
 
+// disabling counts what a provider's answer may switch off. Ann and bob have a browser each.
+var disabling = map[string]string{
+	"the room":         `SELECT count(*) FROM carillon.chat_rooms`,
+	"the subscription": `SELECT (SELECT count(*) FROM carillon.push_subscriptions WHERE state <> 'active') + 2 * (SELECT count(DISTINCT person) % 2 FROM carillon.push_subscriptions)`,
+}
+
 func (s *stage) got(t *testing.T, db interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 },
@@ -154,6 +165,13 @@ func (s *stage) tell(t *testing.T, story *strings.Builder, tx pgx.Tx, kit *dispa
 			when, r.Channel, r.Audience, r.Recipient, r.Priority, r.State, r.Reason, r.Attempts)
 		for _, a := range kit.Attempts(r.ID) {
 			fmt.Fprintf(story, "%s attempt %d %s %s\n", when, a.N, a.Outcome, a.Class)
+		}
+	}
+	for what, sql := range disabling {
+		var n int
+		require.NoError(t, tx.QueryRow(t.Context(), sql).Scan(&n))
+		if n > 0 {
+			fmt.Fprintf(story, "%s disabled %s\n", when, what)
 		}
 	}
 	got := s.got(t, tx)

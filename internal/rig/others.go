@@ -39,7 +39,7 @@ func email(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
 			return smtpsink.Answer{Cut: smtpsink.CutKeeping}
 		case Hang:
 			return smtpsink.Answer{Wait: r.hung}
-		case Accept:
+		case Accept, Scripted:
 		}
 		return smtpsink.Answer{}
 	}

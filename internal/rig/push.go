@@ -29,6 +29,9 @@ func push(tb testing.TB, r *Rig, pool *pgxpool.Pool) {
 			return &pushsink.Answer{Status: 503, Body: string(m.Payload) + m.Device}
 		case Lose:
 			return &pushsink.Answer{Cut: true, Keep: true}
+		case Scripted:
+			reply := r.scripted()
+			return &pushsink.Answer{Status: reply.Status, Header: reply.Header, Body: reply.Body}
 		case Hang:
 			<-r.hung
 		case Accept:
@@ -43,6 +46,7 @@ func push(tb testing.TB, r *Rig, pool *pgxpool.Pool) {
 	})
 	check(tb, err)
 	r.Transport = transport
+	r.Ways = map[string]string{"Web push": ""}
 	for _, person := range []string{"ann", "bob"} {
 		subscribed, err := sink.Subscribe(sink.URL(), person+Private+Credential, "")
 		check(tb, err)

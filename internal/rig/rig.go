@@ -27,7 +27,16 @@ const (
 	Lose
 	// Hang never answers.
 	Hang
+	// Scripted is the answer of [Rig.Script].
+	Scripted
 )
+
+// Reply is one answer over HTTP.
+type Reply struct {
+	Status int
+	Header map[string]string
+	Body   string
+}
 
 // Canaries are what must be found nowhere but where it belongs.
 const (
@@ -45,6 +54,8 @@ type Rig struct {
 	Address, Other string
 	// Options are those that a channel has to have; nil if none.
 	Options any
+	// Ways maps the tables of package classify to addresses at which they decide, for transports that have several.
+	Ways map[string]string
 	// Secrets are credentials that have no room for [Credential]; it is part of all others.
 	Secrets []string
 	// SQL reads what arrived, for transports that write into the database; empty for the others.
@@ -52,6 +63,7 @@ type Rig struct {
 
 	mu     sync.Mutex
 	answer Answer
+	reply  Reply
 	got    []string
 	// raw replaces got for a stand-in that keeps messages itself.
 	raw  func() []string
@@ -92,6 +104,20 @@ func (r *Rig) Set(a Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = a
+}
+
+// Script changes how a stand-in of a service over HTTP answers from now on.
+func (r *Rig) Script(reply Reply) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer, r.reply = Scripted, reply
+}
+
+// scripted is the answer of Script.
+func (r *Rig) scripted() Reply {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reply
 }
 
 // Got lists what arrived, as it came over the wire, or as it stands in the tables.
