@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -87,7 +88,8 @@ func (a *app) narrateReceipt(s *shownReceipt) string {
 	n.event(s.Event)
 	n.account(s.Account)
 	for _, d := range s.Devices {
-		n.line(1, "device    %s at %s: %s%s, %d tried, %s", orDash(d.Device), d.Host, string(d.Outcome), inBrackets(d.Code), d.Tries, when(d.At))
+		n.line(1, "device    %s at %s: %s%s, try %s, %s", orDash(d.Device), d.Host, string(d.Outcome), inBrackets(d.Code),
+			strconv.Itoa(d.Tries), when(d.At))
 	}
 	for _, o := range s.Operations {
 		n.line(1, "operator  %s: %s by %s, from %s: %s", when(o.CreatedAt), string(o.Action), o.Operator,
