@@ -13,3 +13,12 @@ func Exceptions() []Exception {
 type Exception struct {
 	Rule, Path, Reason string
 }
+
+// Confined lists the libraries that are kept in their places.
+func Confined() []string {
+	names := make([]string, len(confinements))
+	for i, c := range confinements {
+		names[i] = c.library
+	}
+	return names
+}
