@@ -8,7 +8,7 @@ import (
 // rows lists the matrix in the order of its numbers.
 func rows() []*row {
 	var all []*row
-	for _, some := range [][]*row{deathRows(), crowdRows(), crewRows(), postgresRows(), keyRows(), answerRows(), smtpRows(), loginRows(), cutRows(), diskRows(), bouncerRows(), poolRows(), dnsRows(), clockRows(), tenantRows(), hookRows()} {
+	for _, some := range [][]*row{deathRows(), crowdRows(), crewRows(), postgresRows(), keyRows(), answerRows(), smtpRows(), loginRows(), cutRows(), diskRows(), bouncerRows(), poolRows(), dnsRows(), clockRows(), tenantRows(), hookRows(), hostRows()} {
 		all = append(all, some...)
 	}
 	slices.SortFunc(all, func(a, b *row) int { return strings.Compare(a.id, b.id) })
