@@ -76,11 +76,15 @@ const sqlNeverDetect = `SET LOCAL deadlock_timeout = '1min'`
 
 const sqlCountLeaders = `SELECT count(*) FROM carillon.river_leader`
 
-// sqlLatestSend is by how much the last of the receipts was late whose worker was not lost.
+// sqlSelectFetched are the receipts whose jobs were fetched before a moment and are still in somebody's hands.
+const sqlSelectFetched = `
+SELECT (args ->> 'receipt')::uuid FROM carillon.river_job WHERE state = 'running' AND attempted_at < $1 AND args ? 'receipt'`
+
+// sqlLatestSend is by how much the last of the receipts was late whose worker was not lost, but for some.
 const sqlLatestSend = `
 SELECT coalesce(max(extract(epoch FROM r.finished_at - r.due_at)), 0)::float8
   FROM carillon.receipts r
- WHERE r.state = 'sent'
+ WHERE r.state = 'sent' AND r.id <> ALL(coalesce($1::uuid[], '{}'))
    AND NOT EXISTS (SELECT FROM carillon.attempts a WHERE a.receipt_id = r.id AND a.outcome = 'unknown')`
 
 const sqlCountPoisoned = `SELECT count(*) FROM carillon.receipts WHERE state = 'failed' AND reason = 'poison'`

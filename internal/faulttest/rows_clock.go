@@ -200,7 +200,7 @@ func jumpingClock(ctx context.Context, a *arena) error {
 	}
 	a.require(late <= 5*time.Second, "a mail went out %s after its time", late)
 	var retry float64
-	if err := a.pool.QueryRow(ctx, sqlLatestSend).Scan(&retry); err != nil {
+	if err := a.pool.QueryRow(ctx, sqlLatestSend, nil).Scan(&retry); err != nil {
 		return err
 	}
 	a.require(retry <= 5, "a retry went out %.1f s late", retry)
