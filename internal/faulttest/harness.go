@@ -138,6 +138,9 @@ func (h *harness) runAll(ctx context.Context, chosen []*row, out io.Writer) erro
 	if err := printResults(out, results); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return ctx.Err() // What was broken off says nothing.
+	}
 	if h.options.record {
 		if err := record(results); err != nil {
 			return err
