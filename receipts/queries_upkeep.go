@@ -6,15 +6,22 @@ UPDATE carillon.leases
  WHERE token = ANY(@tokens) AND until > coalesce(@now, clock_timestamp())
 RETURNING token`
 
+// sqlExpired is asked often, and costs next to nothing while nobody is lost.
+const sqlExpired = `
+SELECT EXISTS (SELECT FROM carillon.leases WHERE until < coalesce(@now, clock_timestamp()))`
+
 // sqlReclaim takes what expired leases hold. A receipt may have cost its worker the life if it was being sent; or if its
 // batch had not come as far as a send, for then it was in the stages that a batch goes through together. Once there are
 // sends, what has not begun only waits for a sender.
+//
+// The jobs that the lost worker had fetched, and for which it had not claimed, fire again in another: River's name of a
+// worker begins with ours.
 const sqlReclaim = `
 WITH l AS (
   DELETE FROM carillon.leases
    WHERE token IN (SELECT token FROM carillon.leases WHERE until < coalesce(@now, clock_timestamp())
                     ORDER BY until LIMIT 20 FOR UPDATE SKIP LOCKED)
-  RETURNING token, receipts, created_at),
+  RETURNING token, receipts, created_at, worker, until),
 held AS MATERIALIZED (
   SELECT r.id, r.state, r.crashes, r.on_unknown, l.token, l.created_at AS leased_at, cardinality(l.receipts) = 1 AS alone
     FROM carillon.receipts r, l
@@ -52,7 +59,15 @@ a AS (
   SELECT id, tries, leased_at, coalesce(@now, now()), 'unknown', 'unknown', 'the worker was lost; its lease expired'
     FROM r WHERE left_state = 'sending'
   ON CONFLICT DO NOTHING),
-j AS (` + sqlInsertJobs + `)
+j AS (` + sqlInsertJobs + `),
+f AS (
+  UPDATE carillon.river_job SET state = 'available'
+   WHERE id = ANY(ARRAY(
+     SELECT x.id FROM carillon.river_job x
+      WHERE x.state = 'running' AND x.kind = 'carillon_receipt'
+        AND EXISTS (SELECT FROM l WHERE starts_with(x.attempted_by[cardinality(x.attempted_by)], l.worker || '/')
+                                    AND x.attempted_at < l.until)
+        FOR UPDATE SKIP LOCKED)))
 SELECT r.id, (SELECT e.name FROM carillon.events e WHERE e.id = r.event_id), r.transport, r.state, r.reason FROM r`
 
 const sqlReconcile = `

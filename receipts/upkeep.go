@@ -31,8 +31,15 @@ type ReclaimedReceipt struct {
 
 // Reclaim takes receipts from leases that have expired. One that was being sent gets an attempt with an unknown
 // outcome; where its channel parks those, it is left as uncertain. The others wait for another try, or fail as poison
-// once their worker was lost poison times in a row.
+// once their worker was lost poison times in a row. Jobs that the worker had in hand fire again.
 func (s *Store) Reclaim(ctx context.Context, db DB, poison int) ([]ReclaimedReceipt, error) {
+	var expired bool
+	if err := db.QueryRow(ctx, sqlExpired, pgx.StrictNamedArgs{"now": s.now()}).Scan(&expired); err != nil {
+		return nil, fmt.Errorf("look for expired leases: %w", err)
+	}
+	if !expired {
+		return nil, nil
+	}
 	rows, err := db.Query(ctx, sqlReclaim, pgx.StrictNamedArgs{"poison": poison, "now": s.now()})
 	if err != nil {
 		return nil, fmt.Errorf("reclaim expired leases: %w", err)

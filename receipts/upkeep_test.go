@@ -115,6 +115,31 @@ func TestReclaimOfASendIsAnAttemptOfUnknownOutcome(t *testing.T) {
 	b.audit()
 }
 
+// A worker also dies with jobs in hand for which it has not claimed: nobody else would look at their receipts for a while.
+func TestReclaimHasTheJobsOfALostWorkerFireAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.resolving(1)
+	fetch := func(client string, at time.Duration) uuid.UUID {
+		id := b.owed()
+		b.exec(`UPDATE carillon.river_job SET state = 'running', attempt = 1, attempted_at = $2, attempted_by = ARRAY['before', $3]
+			WHERE args ->> 'receipt' = $1`, id.String(), b.now.Add(at), client)
+		return id
+	}
+	lost := fetch("tester/1a2b3c4d", time.Second)
+	after := fetch("tester/1a2b3c4d", lease+time.Second)
+	others := fetch("tester2/1a2b3c4d", time.Second)
+	b.advance(lease - time.Second)
+	require.Empty(t, b.reclaim())
+	require.Equal(t, "running", b.jobs(lost)[0].State, "its lease stands")
+	b.advance(2 * time.Second)
+	require.Len(t, b.reclaim(), 1)
+	require.Equal(t, "available", b.jobs(lost)[0].State)
+	require.Equal(t, "running", b.jobs(after)[0].State, "it was fetched when the lease was over: the worker lives")
+	require.Equal(t, "running", b.jobs(others)[0].State)
+	require.Contains(t, idsOf(b.claim(10)), lost)
+}
+
 // A worker that dies in the middle of its sends leaves many receipts that only waited for a sender. They are above suspicion:
 // claimed one by one, they would hold up their lane.
 func TestOnlyWhatMayHaveEndedTheWorkerIsSuspected(t *testing.T) {

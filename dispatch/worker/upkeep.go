@@ -13,7 +13,7 @@ import (
 
 const (
 	promoteEvery    = time.Second
-	reclaimEvery    = 5 * time.Second
+	reclaimEvery    = 2 * time.Second
 	reconcileEvery  = 10 * time.Second
 	reconcileGrace  = 10 * time.Second
 	partitionsEvery = 24 * time.Hour

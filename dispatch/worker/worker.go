@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -68,6 +70,8 @@ func New(pool *pgxpool.Pool, d *dispatch.Dispatcher, config *Config) (*Worker, e
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &jobWorker{lanes: w.lanes})
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		// River wants a name that no other has; receipts.Store.Reclaim, one that begins with ours.
+		ID:     strings.ToValidUTF8(cfg.Name[:min(len(cfg.Name), 80)], "") + "/" + uuid.NewString()[:8],
 		Schema: "carillon", Queues: queues, Workers: workers,
 		// The pipeline has deadlines of its own; a lane's job ends by itself.
 		JobTimeout:                  -1,
