@@ -12,8 +12,9 @@ import (
 // codePanic is the code of an attempt that ended in a panic.
 const codePanic = "panic"
 
-// contain calls a function that is not ours and turns a panic into an error. The value of a panic may be anything,
-// so only its type is kept; the stack goes to the log.
+// contain calls a function that is not ours and turns a panic into an error, which says that nothing has left the house:
+// whoever calls a send knows better. The value of a panic may be anything, so only its type is kept; the stack goes to the
+// log.
 func (p *Pipeline) contain(ctx context.Context, what string, it *item, f func() error) (err error) {
 	defer func() {
 		if recovered := recover(); recovered != nil {

@@ -59,7 +59,7 @@ func (r *run) sendTx(ctx context.Context, t transports.InDatabase, items []*item
 			r.settleAccepted(it, results[i], started)
 			batch[i] = *it.result
 		}
-		_, err = r.store.Record(ctx, tx, r.batch.Token, batch, false)
+		_, err = r.store.Record(ctx, tx, r.batch.Token, batch, true)
 		return err
 	})
 	if err == nil {
@@ -120,6 +120,9 @@ func (r *run) send(ctx context.Context, it *item) {
 	if err != nil {
 		r.countUnclassified(it, err)
 		failure := transports.Classify(err)
+		if failure.Code == codePanic {
+			failure.Class = transports.Unknown // It may have come after the provider's acceptance.
+		}
 		r.settleFailure(it, failure, started)
 		r.tell(ctx, it, failure)
 		return

@@ -235,3 +235,23 @@ func TestAProviderInTroubleIsNotAsked(t *testing.T) {
 	require.Equal(t, map[string]string{"pager ann": "sent(confirmed)"}, b.states(event))
 	require.Empty(t, b.breakers(t))
 }
+
+// A transport that panics may have got as far as the provider's acceptance.
+func TestAPanicInTheMiddleOfASendIsAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[dispatch.OnUnknown]string{
+		dispatch.Park: "uncertain(answer_lost)", dispatch.Resend: "waiting(retry)",
+	} {
+		page := transporttest.NewFake("pager", &transporttest.FakeConfig{
+			SendFunc: func(context.Context, transports.Message) (transports.Result, error) { panic("after the answer") },
+		})
+		b := setup(t, resource(nil, paging(policy)), page)
+		event := b.emit(t, numbered("ann"), nil)
+		b.Deliver()
+		require.Equal(t, map[string]string{"pager ann": want}, b.states(event))
+		made := b.Attempts(one(t, b.Receipts(event)).ID)
+		require.Len(t, made, 1)
+		require.Equal(t, receipts.AttemptUnknown, made[0].Outcome)
+		require.Equal(t, "panic", made[0].Code)
+	}
+}
