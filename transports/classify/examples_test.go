@@ -165,6 +165,34 @@ func twilioExamples() []example {
 		example{"Carrier", answered(400, "30003"), never, 0}.with(attempt(2)))
 }
 
+func resendExamples() []example {
+	all := []example{
+		{"RateLimitedByName", answered(429, "rate_limit_exceeded"), slow, 0},
+		{"Quota", answered(429, "daily_quota_exceeded"), slow, time.Hour},
+		{"Quota", answered(429, "monthly_quota_exceeded"), slow, time.Hour},
+		{"KeyReused", answered(409, "invalid_idempotent_request"), never, 0},
+		{"UnderWay", answered(409, "concurrent_idempotent_requests"), again, 0},
+		{"Domain", answered(403, "validation_error"), ours, 0},
+		{"Security", answered(451, "security_error"), never, 0},
+		{"Message", answered(400, "validation_error"), never, 0},
+		{"Message", answered(400, "invalid_idempotency_key"), never, 0},
+		{"Failed", answered(500, "application_error"), again, 0},
+		{"Failed", answered(500, "internal_server_error"), again, 0},
+		example{"FailedUnkeyed", answered(500, "application_error"), maybe, 0}.with(unkeyed),
+	}
+	for status, codes := range map[int][]string{
+		401: {"missing_api_key", "restricted_api_key"}, 403: {"invalid_api_key"}, 404: {"not_found"}, 405: {"method_not_allowed"},
+	} {
+		for _, code := range codes {
+			all = append(all, example{"Account", answered(status, code), ours, 0})
+		}
+	}
+	for _, code := range []string{"missing_required_field", "invalid_attachment", "invalid_from_address", "invalid_parameter"} {
+		all = append(all, example{"Message", answered(422, code), never, 0})
+	}
+	return append(all, example{"Account", answered(422, "invalid_access"), ours, 0})
+}
+
 func pushExamples() []example {
 	return []example{
 		{"Gone", answered(404, ""), gone, 0},

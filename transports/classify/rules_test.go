@@ -125,6 +125,7 @@ func examples() map[string][]example {
 			{"Message", answered(413, "40005"), never, 0},
 		}...),
 		"Twilio":   append(append(append(exchangeExamples(), serviceExamples()...), statusExamples()...), twilioExamples()...),
+		"Resend":   append(append(append(exchangeExamples(), serviceExamples()...), statusExamples()...), resendExamples()...),
 		"Web push": append(append(exchangeExamples(), serviceExamples()...), pushExamples()...),
 	}
 }

@@ -19,7 +19,7 @@ type Table struct {
 func Tables() []Table {
 	return []Table{
 		smtpTable, httpTable, webhookTable, slackTable, slackWebhookTable, discordTable, discordWebhookTable,
-		twilioTable, pushTable,
+		twilioTable, resendTable, pushTable,
 	}
 }
 
