@@ -29,7 +29,7 @@ const (
 func EmailSpec() Spec {
 	return Spec{
 		Name:          Email,
-		Doc:           "mail over SMTP",
+		Doc:           "mail over SMTP, or by Resend's API",
 		Address:       AddressEmail,
 		Required:      []string{FieldSubject},
 		RequiredOneOf: []string{FieldText, FieldHTML, FieldMessage},

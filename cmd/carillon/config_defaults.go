@@ -32,6 +32,8 @@ func defaults() map[string]string {
 		"transports.sms.http.method":     "POST",
 		"transports.sms.http.idempotent": "false",
 
+		"transports.email.provider":          "the one that there is",
+		"transports.email.resend.timeout":    "30s",
 		"transports.email.return_path":       "the message's sender",
 		"transports.email.message_id_domain": "the domain of from",
 		"transports.email.helo":              "this machine's name if it has a dot, else the domain of from",

@@ -34,6 +34,7 @@ func TestDefaultsAreThoseOfTheFieldsComments(t *testing.T) {
 		{"transports.email.", "../../transports/email/config.go", "Config", reflect.TypeFor[email.Config]()},
 		{"transports.discord.", "../../transports/discord/config.go", "Config", reflect.TypeFor[discord.Config]()},
 		{"transports.slack.", "../../transports/slack/config.go", "Config", reflect.TypeFor[slack.Config]()},
+		{"transports.email.resend.", "../../transports/email/resend.go", "ResendConfig", reflect.TypeFor[email.ResendConfig]()},
 		{"transports.sms.", "../../transports/sms/config.go", "Config", reflect.TypeFor[sms.Config]()},
 		{"transports.sms.twilio.", "../../transports/sms/twilio.go", "TwilioConfig", reflect.TypeFor[sms.TwilioConfig]()},
 		{"transports.sms.http.", "../../transports/sms/http.go", "HTTPConfig", reflect.TypeFor[sms.HTTPConfig]()},

@@ -19,7 +19,7 @@ var layers = map[string][]string{
 
 	"transports":                nil,
 	"transports/classify":       {"transports"},
-	"transports/email":          {"transports", "transports/classify", "internal/failpoint"},
+	"transports/email":          {"transports", "transports/classify", "transports/internal/provider", "internal/failpoint"},
 	"transports/broadcast":      {"transports"},
 	"transports/broadcast/nats": {"transports", "transports/broadcast"},
 	"transports/job":            {"transports"},
@@ -82,6 +82,7 @@ var layers = map[string][]string{
 	"internal/discordsink": {"internal/httpsink"},
 	"internal/httpsink":    nil,
 	"internal/pushsink":    {"internal/httpsink"},
+	"internal/resendsink":  {"internal/httpsink"},
 	"internal/slacksink":   {"internal/httpsink"},
 	"internal/rig":         {"transports/...", "internal/pushsink", "internal/smtpsink"},
 	"internal/smtpsink":    nil,

@@ -62,10 +62,11 @@ var (
 		"event": "dispatch/config/document.go", "channel": "dispatch/config/document.go",
 		"Worker": "dispatch/config/worker.go", "Retry": "dispatch/config/worker.go",
 		"Content": "transports/content.go", "email.Config": "transports/email/config.go",
-		"DKIM":           "transports/email/dkim.go",
-		"discord.Config": "transports/discord/config.go",
-		"slack.Config":   "transports/slack/config.go",
-		"sms.Config":     "transports/sms/config.go", "sms.TwilioConfig": "transports/sms/twilio.go", "sms.HTTPConfig": "transports/sms/http.go",
+		"DKIM":               "transports/email/dkim.go",
+		"discord.Config":     "transports/discord/config.go",
+		"slack.Config":       "transports/slack/config.go",
+		"email.ResendConfig": "transports/email/resend.go",
+		"sms.Config":         "transports/sms/config.go", "sms.TwilioConfig": "transports/sms/twilio.go", "sms.HTTPConfig": "transports/sms/http.go",
 		"webhook.Config": "transports/webhook/config.go",
 		"webpush.Config": "transports/webpush/config.go",
 		"dispatch.Event": "dispatch/resource.go", "dispatch.Channel": "dispatch/resource.go",
@@ -164,6 +165,8 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 		switch tag {
 		case "nats":
 			return walk(t, "nats.Config", path)
+		case "resend":
+			return walk(t, "email.ResendConfig", path)
 		case "twilio":
 			return walk(t, "sms.TwilioConfig", path)
 		case "http":

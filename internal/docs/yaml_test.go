@@ -152,7 +152,7 @@ func load(name, source string) (*config.File, error) {
 			"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret", "DKIM_KEY": dkimKey,
 			"WEBHOOK_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
 			"SLACK_BOT_TOKEN":        "xoxb-1", "SLACK_BILLING_URL": "https://hooks.slack.com/services/T/B/x",
-			"TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key",
+			"TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key", "RESEND_API_KEY": "re_key",
 			"VAPID_PRIVATE_KEY": "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94",
 			"DISCORD_BOT_TOKEN": "bot", "DISCORD_BILLING_URL": "https://discord.com/api/webhooks/1/x",
 		}[name]

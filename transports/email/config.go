@@ -16,11 +16,15 @@ import (
 
 // Config describes a [Transport]. It is also the section transports.email of carillon.yaml.
 type Config struct {
-	// SMTP is the server as a URL, required: smtp://user:password@host:587 needs STARTTLS, smtps://user:password@host:465
+	// SMTP is the server as a URL, required without resend: smtp://user:password@host:587 needs STARTTLS, smtps://user:password@host:465
 	// is TLS from the first byte. The ports shown are the defaults; special characters in the password are
 	// percent-encoded. To loopback smtp:// speaks clear text; elsewhere ?tls=off asks for that, and then refuses
 	// credentials. ?tls=starttls asks for STARTTLS on loopback too.
 	SMTP transports.Secret `yaml:"smtp"`
+	// Resend sends by Resend's API in place of a server.
+	Resend *ResendConfig `yaml:"resend"`
+	// Provider names which one sends, smtp or resend, if there are both. Defaults to the one that there is.
+	Provider string `yaml:"provider"`
 	// From is the sender of messages that name none, as "Shop <shop@example.com>". Required.
 	From string `yaml:"from"`
 	// ReplyTo is where answers to messages go that name no such address. Defaults to none.
@@ -82,6 +86,7 @@ type settings struct {
 	returning *mailbox
 	headers   []headerField
 	signers   []signer
+	resend    *resend // nil if the mails go to a server
 }
 
 // check returns the settings, or every problem of the configuration at once.
@@ -92,11 +97,7 @@ func (c Config) check() (*settings, error) {
 		errs = append(errs, fmt.Errorf("email: %s %s", field, fmt.Sprintf(format, args...)))
 	}
 
-	var problems []string
-	s.target, problems = parseTarget(c.SMTP.Reveal())
-	for _, p := range problems {
-		problem("smtp", "%s", p)
-	}
+	s.checkProvider(problem)
 	if c.From == "" {
 		problem("from", `is required (such as "Shop <shop@example.com>")`)
 	} else if from, err := parseMailbox(c.From); err != nil {
@@ -127,6 +128,47 @@ func (c Config) check() (*settings, error) {
 		s.DialFunc = dialer{c.Resolver, min(lookupTimeout, s.DialTimeout/2)}.dial
 	}
 	return s, errors.Join(errs...)
+}
+
+// Names of the providers.
+const (
+	providerSMTP   = "smtp"
+	providerResend = "resend"
+)
+
+// checkProvider checks each section that there is, and chooses.
+func (s *settings) checkProvider(problem func(field, format string, args ...any)) {
+	if s.SMTP != "" || s.Resend == nil {
+		var problems []string
+		s.target, problems = parseTarget(s.SMTP.Reveal())
+		for _, p := range problems {
+			problem("smtp", "%s", p)
+		}
+	}
+	var viaResend *resend
+	if s.Resend != nil {
+		viaResend = newResend(s, *s.Resend, problem)
+	}
+	switch {
+	case s.Provider != "" && s.Provider != providerSMTP && s.Provider != providerResend:
+		problem("provider", "is neither smtp nor resend")
+	case s.Provider == providerResend && s.Resend == nil, s.Provider == providerSMTP && s.SMTP == "":
+		problem("provider", "names a section that there is not")
+	case s.Provider == "" && s.SMTP != "" && s.Resend != nil:
+		problem("provider", "is required beside both (smtp or resend)")
+	case s.Provider == providerResend || s.SMTP == "":
+		s.resend = viaResend
+	}
+	if s.SMTP != "" || s.Resend == nil {
+		return
+	}
+	for field, given := range map[string]bool{
+		"return_path": s.ReturnPath != "", "dkim": len(s.DKIM) > 0, "helo": s.HELO != "", "message_id_domain": s.MessageIDDomain != "",
+	} {
+		if given {
+			problem(field, "is about smtp: Resend sees to it by itself (leave it out)")
+		}
+	}
 }
 
 // maxReplyTimeout is what the standard asks of clients (RFC 5321 §4.5.3.2.6); no server takes longer.

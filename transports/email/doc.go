@@ -1,4 +1,4 @@
-// Package email is the transport that sends mail over SMTP.
+// Package email is the transport that sends mail over SMTP, or by Resend's API.
 //
 // A message is composed before anything is dialed, from frozen content alone: the same [transports.Message] gives the
 // same bytes on every try, in every process. Its Message-ID is the receipt's id, its Date the time of rendering, and the
@@ -15,6 +15,9 @@
 // answer, nobody can know: that is [transports.Unknown].
 //
 // Errors contain reply codes and our own words. Replies are never quoted, because servers repeat addresses in them.
+//
+// By Resend's API the same rules make the body of a request, under the receipt's id as its key, by which Resend knows a
+// repetition for a day; Message-ID, Date and signature are its own.
 //
 // TLS is required, except to loopback, where it is not used, and where the URL says ?tls=off. There is no fall-back to
 // clear text, and no password is ever sent over it except to loopback.

@@ -91,6 +91,14 @@ func displayName(name string) string {
 // header is the mailbox as go-mail takes it.
 func (m mailbox) header() *mail.Address { return &mail.Address{Name: m.name, Address: m.addr} }
 
+// text is the mailbox as JSON holds it: its name in its own letters, between quotes.
+func (m mailbox) text() string {
+	if m.name == "" {
+		return strings.Trim(m.path(), "<>")
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(m.name) + `" ` + m.path()
+}
+
 // path is the mailbox as MAIL and RCPT take it: in angle brackets, quoted where it must be.
 func (m mailbox) path() string { return (&mail.Address{Address: m.addr}).String() }
 

@@ -19,8 +19,13 @@ func (t *Transport) CheckAddress(address string) error {
 	return nil
 }
 
-// Preview returns the mail as Send would hand it to the server, for a file with the ending ".eml".
+// Preview returns the mail as Send would hand it to the server, for a file with the ending ".eml"; for Resend, the body of
+// the request, with the ending ".json".
 func (t *Transport) Preview(m transports.Message) (content []byte, extension string, err error) {
+	if r := t.settings.resend; r != nil {
+		content, err = r.compose(m)
+		return content, ".json", err
+	}
 	l, err := t.settings.compose(m)
 	if err != nil {
 		return nil, "", err

@@ -18,7 +18,7 @@ var (
 // errClosed is what a Send after Close fails with.
 var errClosed = errors.New("the transport is closed")
 
-// Transport sends mail through one SMTP server. It is safe for concurrent use.
+// Transport sends mail through one SMTP server, or by Resend's API. It is safe for concurrent use.
 type Transport struct {
 	settings *settings
 	pool     *pool
@@ -58,6 +58,9 @@ func (t *Transport) Spec() transports.Spec { return transports.EmailSpec() }
 // taken responsibility. Every error is a [transports.Error]; what is wrong with the message itself is found before
 // anything is dialed. The end of ctx closes the connection, whatever it is waiting for.
 func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.Result, error) {
+	if t.settings.resend != nil {
+		return t.settings.resend.send(ctx, m)
+	}
 	if ctx.Err() != nil {
 		return transports.Result{}, t.streaks.classify(newFailure(ctx, classify.StageConnect, ctx.Err()), m.Attempt, time.Now())
 	}
@@ -86,6 +89,9 @@ func (t *Transport) Send(ctx context.Context, m transports.Message) (transports.
 // Close closes every connection. It waits for running sends until ctx ends, and then cuts them off and returns its
 // error. A Send after Close fails as transient.
 func (t *Transport) Close(ctx context.Context) error {
+	if t.settings.resend != nil {
+		return t.settings.resend.client.Close(ctx)
+	}
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
