@@ -11,6 +11,7 @@ func Builtin() []Spec {
 		SlackSpec(),
 		DiscordSpec(),
 		SMSSpec(),
+		BridgeSpec(),
 		InAppSpec(),
 		BroadcastSpec(),
 		WebhookSpec(),

@@ -25,6 +25,8 @@ func defaults() map[string]string {
 		"transports.discord.avatar_url": "the webhook's",
 		"transports.discord.timeout":    "20s",
 
+		"transports.bridge.timeout": "20s",
+
 		"transports.sms.provider":        "the one that there is",
 		"transports.sms.rate":            "no limit",
 		"transports.sms.timeout":         "20s",

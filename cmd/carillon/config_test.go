@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/carillon-notify/carillon/dispatch/config"
+	"github.com/carillon-notify/carillon/transports/bridge"
 	"github.com/carillon-notify/carillon/transports/discord"
 	"github.com/carillon-notify/carillon/transports/email"
 	"github.com/carillon-notify/carillon/transports/slack"
@@ -35,6 +36,7 @@ func TestDefaultsAreThoseOfTheFieldsComments(t *testing.T) {
 		{"transports.discord.", "../../transports/discord/config.go", "Config", reflect.TypeFor[discord.Config]()},
 		{"transports.slack.", "../../transports/slack/config.go", "Config", reflect.TypeFor[slack.Config]()},
 		{"transports.email.resend.", "../../transports/email/resend.go", "ResendConfig", reflect.TypeFor[email.ResendConfig]()},
+		{"transports.bridge.", "../../transports/bridge/config.go", "Config", reflect.TypeFor[bridge.Config]()},
 		{"transports.sms.", "../../transports/sms/config.go", "Config", reflect.TypeFor[sms.Config]()},
 		{"transports.sms.twilio.", "../../transports/sms/twilio.go", "TwilioConfig", reflect.TypeFor[sms.TwilioConfig]()},
 		{"transports.sms.http.", "../../transports/sms/http.go", "HTTPConfig", reflect.TypeFor[sms.HTTPConfig]()},

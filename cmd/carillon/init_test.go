@@ -40,7 +40,7 @@ func TestTheFirstFileHasEveryKey(t *testing.T) {
 	file := parseFirst(t, whole, map[string]string{
 		"DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x", "DISCORD_BOT_TOKEN": "bot",
 		"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x", "SLACK_ORDERS_URL": "https://hooks.slack.com/services/T/B/y",
-		"SLACK_BOT_TOKEN": "xoxb-1", "TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key", "RESEND_API_KEY": "re_key",
+		"SLACK_BOT_TOKEN": "xoxb-1", "TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key", "TELEGRAM_TOKEN": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "RESEND_API_KEY": "re_key",
 		"DATABASE_URL": "postgres://localhost/shop", "SMTP_URL": "smtp://localhost:1025",
 		"DKIM_KEY":               dkimKey(t),
 		"VAPID_PRIVATE_KEY":      "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94",

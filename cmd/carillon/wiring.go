@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/bridge"
 	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/broadcast/nats"
 	"github.com/carillon-notify/carillon/transports/discord"
@@ -26,6 +27,7 @@ func builders() []config.Builder {
 		{Spec: transports.SlackSpec(), New: configured(slack.New)},
 		{Spec: transports.DiscordSpec(), New: configured(discord.New)},
 		{Spec: transports.SMSSpec(), New: configured(sms.New)},
+		{Spec: transports.BridgeSpec(), New: configured(bridge.New)},
 		{Spec: transports.InAppSpec(), NoConfig: true, New: bare(inapp.New)},
 		{Spec: transports.BroadcastSpec(), NoConfig: true, New: broadcaster},
 		{Spec: transports.JobSpec(), New: configured(job.New)},

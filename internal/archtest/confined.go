@@ -20,6 +20,7 @@ var confinements = []confinement{
 	{"github.com/jhillyerd/enmime", []string{"internal/smtpsink"}},
 	{"github.com/slack-go/slack", []string{"transports/slack"}},
 	{"github.com/bwmarrin/discordgo", []string{"transports/discord"}},
+	{"github.com/nicholas-fedor/shoutrrr", []string{"transports/bridge"}},
 	{"github.com/nyaruka/phonenumbers", []string{"transports/sms"}},
 	{"github.com/SherClockHolmes/webpush-go", []string{"transports/webpush"}},
 	{"github.com/nats-io/nats.go", []string{"transports/broadcast/nats"}},

@@ -31,6 +31,7 @@ var layers = map[string][]string{
 		"transports", "transports/classify", "transports/internal/chat", "transports/internal/provider", "internal/egress",
 	},
 	"transports/slack":             {"transports", "transports/classify", "transports/internal/chat", "transports/internal/provider"},
+	"transports/bridge":            {"transports"},
 	"transports/sms":               {"transports", "transports/classify", "transports/internal/provider"},
 	"transports/internal/chat":     {"transports", "transports/internal/provider"},
 	"transports/internal/provider": {"transports/classify", "internal/egress"},

@@ -66,6 +66,7 @@ var (
 		"discord.Config":     "transports/discord/config.go",
 		"slack.Config":       "transports/slack/config.go",
 		"email.ResendConfig": "transports/email/resend.go",
+		"bridge.Config":      "transports/bridge/config.go",
 		"sms.Config":         "transports/sms/config.go", "sms.TwilioConfig": "transports/sms/twilio.go", "sms.HTTPConfig": "transports/sms/http.go",
 		"webhook.Config": "transports/webhook/config.go",
 		"webpush.Config": "transports/webpush/config.go",
@@ -177,7 +178,7 @@ func value(t *testing.T, owner string, f *ast.Field, tag, path string, e ast.Exp
 		return slices.Concat(
 			value(t, owner, f, "nats", "transports.broadcast.nats", e), walk(t, "email.Config", "transports.email"), walk(t, "slack.Config", "transports.slack"),
 			walk(t, "discord.Config", "transports.discord"), walk(t, "job.Config", "transports.job"), walk(t, "webhook.Config", "transports.webhook"),
-			walk(t, "sms.Config", "transports.sms"),
+			walk(t, "sms.Config", "transports.sms"), walk(t, "bridge.Config", "transports.bridge"),
 			walk(t, "webpush.Config", "transports.web_push"),
 		)
 	case *ast.SelectorExpr:

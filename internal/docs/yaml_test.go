@@ -10,6 +10,7 @@ import (
 
 	"github.com/carillon-notify/carillon/dispatch/config"
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/bridge"
 	"github.com/carillon-notify/carillon/transports/broadcast"
 	"github.com/carillon-notify/carillon/transports/broadcast/nats"
 	"github.com/carillon-notify/carillon/transports/discord"
@@ -58,6 +59,17 @@ func builders() []config.Builder {
 				return nil, err
 			}
 			t, err := discord.New(&c)
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		}},
+		{Spec: transports.BridgeSpec(), New: func(decode func(any) error) (transports.Transport, error) {
+			var c bridge.Config
+			if err := decode(&c); err != nil {
+				return nil, err
+			}
+			t, err := bridge.New(&c)
 			if err != nil {
 				return nil, err
 			}
@@ -152,7 +164,7 @@ func load(name, source string) (*config.File, error) {
 			"DATABASE_URL": "postgres://localhost/shop", "SMTP_PASSWORD": "secret", "DKIM_KEY": dkimKey,
 			"WEBHOOK_ENCRYPTION_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
 			"SLACK_BOT_TOKEN":        "xoxb-1", "SLACK_BILLING_URL": "https://hooks.slack.com/services/T/B/x",
-			"TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key", "RESEND_API_KEY": "re_key",
+			"TWILIO_AUTH_TOKEN": "token", "SMS_KEY": "key", "TELEGRAM_TOKEN": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "RESEND_API_KEY": "re_key",
 			"VAPID_PRIVATE_KEY": "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94",
 			"DISCORD_BOT_TOKEN": "bot", "DISCORD_BILLING_URL": "https://discord.com/api/webhooks/1/x",
 		}[name]
