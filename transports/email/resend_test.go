@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/mail"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,16 +82,19 @@ func TestResendGetsTheWholeMail(t *testing.T) {
 // TestResendKnowsARepetition loses an answer and sends again, within the day and after it.
 func TestResendKnowsARepetition(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	trouble := &resendsink.Answer{Cut: true, Keep: true}
-	clock := func() time.Time { return now }
+	var now atomic.Pointer[time.Time]
+	var trouble atomic.Pointer[resendsink.Answer]
+	at := func(t time.Time) { now.Store(&t) }
+	at(time.Now())
+	trouble.Store(&resendsink.Answer{Cut: true, Keep: true})
+	clock := func() time.Time { return *now.Load() }
 	transport, sink := viaResend(t, &resendsink.Config{
-		NowFunc: clock, AnswerFunc: func(resendsink.Message) *resendsink.Answer { return trouble },
+		NowFunc: clock, AnswerFunc: func(resendsink.Message) *resendsink.Answer { return trouble.Load() },
 	}, func(c *email.Config) { c.Resend.NowFunc = clock })
 	m := order()
 	_, err := transport.Send(t.Context(), m)
 	require.Equal(t, transports.Unknown, transports.Classify(err).Class)
-	trouble = nil
+	trouble.Store(nil)
 	m.Attempt = 2
 	result, err := transport.Send(t.Context(), m)
 	require.NoError(t, err)
@@ -105,12 +109,13 @@ func TestResendKnowsARepetition(t *testing.T) {
 	for after, class := range map[time.Duration]transports.Class{
 		22 * time.Hour: transports.Transient, 23 * time.Hour: transports.Unknown, 30 * time.Hour: transports.Unknown,
 	} {
-		now = m.RenderedAt.Add(after)
-		trouble = resendsink.Refuse(500, "application_error")
+		at(m.RenderedAt.Add(after))
+		trouble.Store(resendsink.Refuse(500, "application_error"))
 		_, err = transport.Send(t.Context(), m)
 		require.Equal(t, class, transports.Classify(err).Class, "a failure %s after the first try", after)
 	}
-	trouble, now = nil, m.RenderedAt.Add(25*time.Hour)
+	trouble.Store(nil)
+	at(m.RenderedAt.Add(25 * time.Hour))
 	_, err = transport.Send(t.Context(), m)
 	require.NoError(t, err)
 	require.Len(t, sink.Messages(), 2, "a day later it is a new mail to Resend")

@@ -1,6 +1,7 @@
 package sms_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,8 +22,8 @@ type order struct {
 // TestWhatBecomesOfReceipts sends to people with and without a number, and loses an answer.
 func TestWhatBecomesOfReceipts(t *testing.T) {
 	t.Parallel()
-	var trouble *twiliosink.Answer
-	transport, sink := setup(t, &twiliosink.Config{AnswerFunc: func(twiliosink.Message) *twiliosink.Answer { return trouble }}, nil)
+	var trouble atomic.Pointer[twiliosink.Answer]
+	transport, sink := setup(t, &twiliosink.Config{AnswerFunc: func(twiliosink.Message) *twiliosink.Answer { return trouble.Load() }}, nil)
 	resource := dispatch.Resource[order]{
 		Name: "orders", KeyFunc: func(o order) string { return o.ID },
 		Audiences: map[string]dispatch.Audience{"user": dispatch.Person(func(o order) string { return o.UserID })},
@@ -57,7 +58,7 @@ func TestWhatBecomesOfReceipts(t *testing.T) {
 	require.Equal(t, []string{"sms.user to eve: failed(bad_address)"}, outcome("shipped", "eve"))
 	require.Len(t, sink.Messages(), 1)
 
-	trouble = &twiliosink.Answer{Cut: true, Keep: true}
+	trouble.Store(&twiliosink.Answer{Cut: true, Keep: true})
 	require.Equal(t, []string{"sms.user to ann: uncertain(answer_lost)"}, outcome("shipped", "ann"))
 	require.Len(t, sink.Messages(), 2, "not sent again")
 	outcome("code", "ann")
