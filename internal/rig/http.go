@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/carillon-notify/carillon/transports"
+	"github.com/carillon-notify/carillon/transports/bridge"
 	"github.com/carillon-notify/carillon/transports/discord"
 	"github.com/carillon-notify/carillon/transports/slack"
 	"github.com/carillon-notify/carillon/transports/sms"
@@ -106,6 +107,15 @@ func twilio(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
 	r.Ways = map[string]string{"Twilio": "+4915112345678"}
 	// A number has no room for words.
 	r.Address, r.Other = "+4915112345678", "+4915112345679"
+}
+
+func bridged(tb testing.TB, r *Rig, _ *pgxpool.Pool) {
+	tb.Helper()
+	to := transports.Secret("generic+" + r.serve(tb, "ok") + "/hook?@X-Token=" + Credential)
+	var err error
+	r.Transport, err = bridge.New(&bridge.Config{URLs: map[string]transports.Secret{Private: to, "other": to}, Timeout: timeout})
+	check(tb, err)
+	r.Address, r.Other = Private, "other"
 }
 
 func fixedURL(tb testing.TB, r *Rig, _ *pgxpool.Pool) {

@@ -74,7 +74,7 @@ type Rig struct {
 var makers = map[string]func(testing.TB, *Rig, *pgxpool.Pool){
 	transports.Email: email, transports.Slack: slackBot, transports.Discord: discordBot, transports.SMS: twilio,
 	transports.InApp: inApp, transports.Broadcast: signals, transports.Webhook: fixedURL, transports.Job: jobs,
-	transports.WebPush: push,
+	transports.WebPush: push, transports.Bridge: bridged,
 }
 
 // New sets up the transport called name. It fails the test for one that has no rig. pool is a migrated database of the test's own.
