@@ -66,7 +66,11 @@ func (r *Rig) serve(tb testing.TB, accepted string) string {
 			}
 		}
 	}))
-	tb.Cleanup(server.Close)
+	tb.Cleanup(func() {
+		// A transport may have left a send behind that nothing else would end.
+		server.CloseClientConnections()
+		server.Close()
+	})
 	return server.URL
 }
 
