@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,16 +126,18 @@ func inAppTo(audience string) dispatch.Channel {
 
 // scripted is an email transport that answers each try with the next of errs, and then accepts.
 func scripted(errs ...error) *transporttest.Fake {
-	next := 0
-	return transporttest.NewFake(transports.Email, &transporttest.FakeConfig{
-		SendFunc: func(context.Context, transports.Message) (transports.Result, error) {
-			next++
-			if next <= len(errs) {
-				return transports.Result{}, errs[next-1]
-			}
-			return transports.Result{Provider: "fake"}, nil
-		},
-	})
+	return transporttest.NewFake(transports.Email, &transporttest.FakeConfig{SendFunc: script("fake", errs...)})
+}
+
+// script is a send that answers each try with the next of errs, and then accepts. Sends may be under way together.
+func script(provider string, errs ...error) func(context.Context, transports.Message) (transports.Result, error) {
+	var tries atomic.Int32
+	return func(context.Context, transports.Message) (transports.Result, error) {
+		if n := int(tries.Add(1)); n <= len(errs) {
+			return transports.Result{}, errs[n-1]
+		}
+		return transports.Result{Provider: provider}, nil
+	}
 }
 
 func one(t *testing.T, list []receipts.Receipt) receipts.Receipt {

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,17 +24,7 @@ func pager(
 	ask func(context.Context, transports.Message) (transports.Result, bool, error), spec transports.Spec, errs ...error,
 ) *transporttest.Fake {
 	spec.Address, spec.Required = transports.AddressEmail, []string{transports.FieldMessage}
-	next := 0
-	return transporttest.NewFake("pager", &transporttest.FakeConfig{
-		Spec: spec, ProbeFunc: ask,
-		SendFunc: func(context.Context, transports.Message) (transports.Result, error) {
-			next++
-			if next <= len(errs) {
-				return transports.Result{}, errs[next-1]
-			}
-			return transports.Result{Provider: "paging"}, nil
-		},
-	})
+	return transporttest.NewFake("pager", &transporttest.FakeConfig{Spec: spec, ProbeFunc: ask, SendFunc: script("paging", errs...)})
 }
 
 func paging(policy dispatch.OnUnknown) dispatch.Channel {
@@ -212,10 +203,10 @@ func TestATransportThatSaysThatItCanBeAskedMust(t *testing.T) {
 func TestAProviderInTroubleIsNotAsked(t *testing.T) {
 	t.Parallel()
 	const several = 5 // They open the breaker.
-	asked := 0
+	var asked atomic.Int32
 	var busy error = transports.Errorf(transports.Transient, "busy")
 	page := pager(func(context.Context, transports.Message) (transports.Result, bool, error) {
-		asked++
+		asked.Add(1)
 		return transports.Result{Provider: "paging"}, true, busy
 	}, transports.Spec{Probes: true}, lost, lost, lost, lost, lost)
 	b := setup(t, resource(nil, paging(dispatch.Probe)), page)
@@ -226,18 +217,18 @@ func TestAProviderInTroubleIsNotAsked(t *testing.T) {
 	b.Deliver()
 	require.Len(t, b.breakers(t), 1)
 	b.Advance(20 * time.Second)
-	require.Zero(t, asked)
+	require.Zero(t, asked.Load())
 	for _, event := range events {
 		require.Equal(t, map[string]string{"pager ann": "waiting(breaker)"}, b.states(event))
 	}
 	b.Advance(20 * time.Second)
-	require.Equal(t, 1, asked)
+	require.EqualValues(t, 1, asked.Load())
 	require.Equal(t, 2, b.breakers(t)[0].Level, "the answer to the question counts")
 	busy = nil
 	b.Advance(2 * time.Minute)
-	require.Equal(t, 2, asked, "one, before the others")
+	require.EqualValues(t, 2, asked.Load(), "one, before the others")
 	b.Advance(2 * time.Minute)
-	require.Equal(t, 1+several, asked)
+	require.EqualValues(t, 1+several, asked.Load())
 	for _, event := range events {
 		require.Equal(t, map[string]string{"pager ann": "sent(confirmed)"}, b.states(event))
 	}
