@@ -24,7 +24,14 @@ func newEndpointsCommand(a *app) *cobra.Command {
 }
 
 // withWebhooks calls work with the transport of the configuration, whose guard judges URLs and whose keys seal secrets.
-func (a *app) withWebhooks(ctx context.Context, work func(pool *pgxpool.Pool, t *webhook.Transport) error) (err error) {
+func (a *app) withWebhooks(ctx context.Context, work func(pool *pgxpool.Pool, t *webhook.Transport) error) error {
+	return withTransport(ctx, a, "transports.webhook (add it; an empty one, webhook: {}, will do)", work)
+}
+
+// withTransport calls work with the transport of that type in the configuration; missing names it, and the way out.
+func withTransport[T transports.Transport](
+	ctx context.Context, a *app, missing string, work func(pool *pgxpool.Pool, t T) error,
+) (err error) {
 	file, err := a.loadConfig()
 	if err != nil {
 		return err
@@ -32,11 +39,11 @@ func (a *app) withWebhooks(ctx context.Context, work func(pool *pgxpool.Pool, t 
 	defer func() { err = errors.Join(err, closeTransports(ctx, file.Transports)) }()
 	a.fallBackTo(file)
 	for _, t := range file.Transports {
-		if hooks, ok := t.(*webhook.Transport); ok {
-			return a.withDatabase(ctx, func(pool *pgxpool.Pool) error { return work(pool, hooks) })
+		if found, ok := t.(T); ok {
+			return a.withDatabase(ctx, func(pool *pgxpool.Pool) error { return work(pool, found) })
 		}
 	}
-	return usagef("the configuration has no transports.webhook (add it; an empty one, webhook: {}, will do)")
+	return usagef("the configuration has no %s", missing)
 }
 
 // withEndpoint calls work with the endpoint that people name by its id, or its last eight hex digits.

@@ -83,19 +83,8 @@ func readSubscription(in io.Reader, name string) ([]byte, error) {
 }
 
 // withPush calls work with the transport of the configuration, whose guard judges endpoints.
-func (a *app) withPush(ctx context.Context, work func(pool *pgxpool.Pool, t *webpush.Transport) error) (err error) {
-	file, err := a.loadConfig()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeTransports(ctx, file.Transports)) }()
-	a.fallBackTo(file)
-	for _, t := range file.Transports {
-		if push, ok := t.(*webpush.Transport); ok {
-			return a.withDatabase(ctx, func(pool *pgxpool.Pool) error { return work(pool, push) })
-		}
-	}
-	return usagef("the configuration has no transports.web_push (add it; carillon keys vapid makes its key)")
+func (a *app) withPush(ctx context.Context, work func(pool *pgxpool.Pool, t *webpush.Transport) error) error {
+	return withTransport(ctx, a, "transports.web_push (add it; carillon keys vapid makes its key)", work)
 }
 
 func newSubscriptionsListCommand(a *app) *cobra.Command {
